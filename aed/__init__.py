@@ -1,0 +1,5 @@
+"""Acoustic event detection with an ontology-tree classifier."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Audio in: reading, resampling, and sounds made by formula."""

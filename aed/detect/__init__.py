@@ -1,0 +1,1 @@
+"""From log-probabilities over time to events (numpy only)."""

@@ -1,0 +1,1 @@
+"""Representation networks: log-mel frames to embeddings over time."""

@@ -1,0 +1,53 @@
+"""The exception tree: what `aed` raises when the person at the keyboard can mend it.
+
+Every message says what is wrong, where, what was expected, what was got and how to mend it. The command line prints the message
+as one line and exits with code 2; a defect of ours stays a plain Python exception with a traceback.
+"""
+
+from __future__ import annotations
+
+
+class AedError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ConfigError(AedError):
+    """A recipe, a setting or a command-line value is wrong."""
+
+
+class OntologyError(AedError):
+    """A concept, a taxonomy or a label map is wrong or unknown."""
+
+
+class DataError(AedError):
+    """A data set, its folder or its split is missing or wrong."""
+
+
+class ManifestError(DataError):
+    """A manifest or split file has a wrong row or column."""
+
+
+class AudioError(AedError):
+    """A file cannot be read as audio."""
+
+
+class ModelError(AedError):
+    """A model folder or checkpoint is missing, damaged or belongs to something else."""
+
+
+class StorageError(AedError):
+    """A file cannot be written: disk full, no permission."""
+
+
+class MissingExtraError(AedError):
+    """An optional part of the package is not installed."""
+
+
+def missing_extra(what: str, extra: str) -> MissingExtraError:
+    """Return the error for an optional part that is not installed.
+
+    Args:
+        what: What the user wanted, as the subject of a sentence ("Drawing a picture").
+        extra: Name of the extra in `pyproject.toml` that brings it.
+    """
+    return MissingExtraError(f"{what} needs an optional part that is not installed: pip install 'aed[{extra}]'")

@@ -1,0 +1,1 @@
+"""Losses on log-probabilities of nodes."""

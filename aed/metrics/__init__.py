@@ -1,0 +1,1 @@
+"""Figures of merit for clips, hierarchies and events."""

@@ -1,0 +1,1 @@
+"""The ontology: concepts, taxonomies made from them, and label maps."""

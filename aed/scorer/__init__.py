@@ -1,0 +1,1 @@
+"""The protocol `samples -> log P(node) over time`, and its backends."""

@@ -1,0 +1,1 @@
+"""Many runs: folds, tables, the ledger of test looks."""

@@ -1,0 +1,1 @@
+"""Tree heads: embeddings to log-probabilities of every node."""

@@ -1,0 +1,20 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with real recordings; skips the test where it is not set."""
+    root = os.environ.get("AED_DATA_ROOT")
+    if not root:
+        pytest.skip("AED_DATA_ROOT is not set: no real recordings")
+    path = Path(root)
+    if not path.is_dir():
+        pytest.fail(f"AED_DATA_ROOT={root} is not a folder")
+    return path.resolve()
