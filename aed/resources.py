@@ -1,0 +1,34 @@
+"""Where the shipped data lies: ontology, recipes, data manifests. The only file that knows these paths.
+
+In an installed wheel they lie inside the package (`aed/shipped/`); in a checkout they lie at its top level.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aed.errors import DataError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(name: str) -> Path:
+    for folder in (_PACKAGE / "shipped" / name, _PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise DataError(f"the shipped folder '{name}' is missing from this installation of aed: install the package again")
+
+
+def ontology_folder() -> Path:
+    """Folder with the concepts table, the primary parents and the label maps."""
+    return _shipped("ontology")
+
+
+def recipes_folder() -> Path:
+    """Folder with one folder per recipe."""
+    return _shipped("recipes")
+
+
+def manifests_folder() -> Path:
+    """Folder with manifests, content groups and label budgets."""
+    return _shipped("data_manifests")
