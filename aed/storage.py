@@ -1,0 +1,149 @@
+"""Writing so that nobody ever sees half a file: write beside the target, sync to the disk, rename over it.
+
+Every writer of the package goes through here. What goes wrong while writing (disk full, no permission, a folder in the
+way) becomes a `StorageError` that names the target; the temporary file is removed and what stood there before stays.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aed.errors import StorageError
+
+_WRITE_ERRNOS = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    }
+)
+"""What an operating system answers when the fault lies with the storage and not with what our code asked for."""
+
+_HOW_TO_MEND = {
+    errno.ENOSPC: "free some space or choose another place",
+    errno.EDQUOT: "free some space or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def write_atomic(path: Path | str, data: str | bytes) -> None:
+    """Write a whole file, replacing what is there only once everything is on the disk.
+
+    Args:
+        path: Target; missing folders above it are made.
+        data: Text (written as UTF-8, line ends kept as they are) or bytes.
+
+    Raises:
+        StorageError: The target cannot be written; what stood there before is untouched.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path in the target's folder; it takes the target's place on success and is removed on failure.
+
+    The temporary name ends with the target's suffix, for writers that choose a format by it. The body must write the
+    file. Where the target is a link, the file that it points to is replaced.
+
+    Raises:
+        StorageError: The target is not a plain file, or the body failed for want of space or permission.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or pipe"
+        raise StorageError(f"cannot write {target}: expected the name of a file, got {kind}; choose another name")
+    with _replacing(target, _remove_file) as (temporary, resolved):
+        yield temporary
+        _sync(temporary)
+        temporary.replace(resolved)
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Yield an empty temporary folder beside the target; on success it takes the place of the whole target folder.
+
+    A folder cannot be renamed over another in one step: the old one is moved aside, the new one moved in, the old one
+    deleted. A kill between the two renames leaves both whole, the old one under a name that starts with a dot.
+
+    Raises:
+        StorageError: The target is not a folder, or the body failed for want of space or permission.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise StorageError(f"cannot write the folder {target}: a file has that name; choose another name")
+    with _replacing(target, _remove_folder) as (temporary, resolved):
+        temporary.mkdir()
+        yield temporary
+        for folder, _, files in os.walk(temporary):
+            for name in files:
+                _sync(Path(folder) / name)
+            _sync(Path(folder))
+        _swap_folder(temporary, resolved)
+
+
+@contextmanager
+def _replacing(target: Path, remove: Callable[[Path], None]) -> Iterator[tuple[Path, Path]]:
+    """Hand out (temporary, resolved target) in an existing folder; clean up and explain on failure."""
+    temporary: Path | None = None
+    try:
+        resolved = target.resolve()
+        resolved.parent.mkdir(parents=True, exist_ok=True)
+        temporary = resolved.with_name(f".{resolved.stem[:100]}.{secrets.token_hex(4)}.tmp{resolved.suffix}")
+        yield temporary, resolved
+        _sync(resolved.parent)
+    except OSError as error:
+        if error.errno not in _WRITE_ERRNOS:
+            raise
+        raise _storage_error(target, error) from error
+    finally:
+        if temporary is not None:
+            remove(temporary)
+
+
+def _storage_error(target: Path, error: OSError) -> StorageError:
+    mend = _HOW_TO_MEND.get(error.errno or 0, "check the permissions of the folder or choose another place")
+    return StorageError(
+        f"cannot write {target}: {(error.strerror or str(error)).lower()}; what was there is unchanged; {mend}"
+    )
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder onto the disk; systems that cannot open a folder (Windows) need no sync of it."""
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap_folder(new: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.old")
+    had_old = target.exists()
+    if had_old:
+        target.replace(old)
+    try:
+        new.replace(target)
+    except OSError:
+        if had_old:
+            old.replace(target)
+        raise
+    _remove_folder(old)
+
+
+def _remove_file(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _remove_folder(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
