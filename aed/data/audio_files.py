@@ -1,0 +1,33 @@
+"""The audio files of a folder, by name without suffix: a list that says `.wav` also finds the `.ogg`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a", ".mp4", ".webm")
+"""In order of preference, where a clip is there in several formats."""
+
+
+def audio_files(folder: Path) -> dict[str, Path]:
+    """Find audio files in a folder and the folders under it.
+
+    Args:
+        folder: Where to look; a folder that does not exist holds nothing.
+
+    Returns:
+        Path by name relative to the folder, with `/` and without the suffix ("train/siren_001"), in alphabetical order.
+        Hidden files and folders are left out.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.suffix.lower() not in AUDIO_SUFFIXES or any(part.startswith(".") for part in relative.parts):
+            continue
+        stem = relative.with_suffix("").as_posix()
+        if stem not in found or _preference(path) < _preference(found[stem]):
+            found[stem] = path
+    return found
+
+
+def _preference(path: Path) -> int:
+    return AUDIO_SUFFIXES.index(path.suffix.lower())
