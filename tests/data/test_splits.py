@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aed.data.records import Clip
+from aed.data.splits import group_folds, inner_validation, official_folds
+from aed.errors import DataError
+
+
+def clip(name: str, labels: tuple[str, ...] = ("dog",), *, fold: int | None = None, group: str | None = None) -> Clip:
+    return Clip(f"set/{name}", Path(name), "set", labels, fold, None, name, group or f"set:{name}")
+
+
+clip_lists = st.lists(
+    st.tuples(st.lists(st.sampled_from("abcde"), unique=True, max_size=3), st.integers(0, 30)), min_size=8, max_size=80
+).map(lambda rows: [clip(f"c{i}", tuple(labels), group=f"g{group}") for i, (labels, group) in enumerate(rows)])
+
+
+def test_official_folds_take_each_clip_once_to_test() -> None:
+    clips = [clip(f"c{i}", fold=i % 5 + 1) for i in range(20)]
+    folds = official_folds(reversed(clips))
+    assert [fold.number for fold in folds] == [1, 2, 3, 4, 5]
+    for fold in folds:
+        assert {member.fold for member in fold.test} == {fold.number}
+        assert sorted(member.clip_id for member in (*fold.train, *fold.test)) == sorted(c.clip_id for c in clips)
+
+
+def test_official_folds_name_a_clip_without_one() -> None:
+    with pytest.raises(DataError, match="set/b"):
+        official_folds([clip("a", fold=1), clip("b")])
+    with pytest.raises(DataError, match="at least 2"):
+        official_folds([clip("a", fold=1), clip("b", fold=1)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(clips=clip_lists, num_folds=st.integers(2, 5), seed=st.integers(0, 3))
+def test_groups_are_never_torn_and_nothing_is_lost(clips: list[Clip], num_folds: int, seed: int) -> None:
+    if len({c.group for c in clips}) < num_folds:
+        with pytest.raises(DataError, match="content groups"):
+            group_folds(clips, num_folds, seed)
+        return
+    folds = group_folds(clips, num_folds, seed)
+    for fold in folds:
+        assert not {c.group for c in fold.train} & {c.group for c in fold.test}
+        assert len(fold.train) + len(fold.test) == len(clips)
+    assert sorted(c.clip_id for fold in folds for c in fold.test) == sorted(c.clip_id for c in clips)
+    assert folds == group_folds(reversed(clips), num_folds, seed)
+
+
+def test_group_folds_spread_every_label_evenly() -> None:
+    clips = [
+        clip(f"{label}{i}", (label, "common"), group=f"{label}{i // 2}")
+        for label, count in (("rare", 10), ("some", 40), ("often", 100))
+        for i in range(count)
+    ]
+    for fold in group_folds(clips, 5, 0):
+        counts = Counter(label for member in fold.test for label in member.labels)
+        assert counts == {"rare": 2, "some": 8, "often": 20, "common": 30}
+
+
+def test_group_folds_balance_clips_without_labels() -> None:
+    folds = group_folds([clip(f"c{i}", ()) for i in range(20)], 4, 0)
+    assert [len(fold.test) for fold in folds] == [5, 5, 5, 5]
+
+
+def test_seed_changes_the_cut() -> None:
+    clips = [clip(f"c{i}") for i in range(40)]
+    assert group_folds(clips, 4, 0) != group_folds(clips, 4, 1)
+
+
+def test_inner_validation_keeps_proportions_and_groups() -> None:
+    clips = [clip(f"{label}{i}", (label,), group=f"{label}{i // 2}") for label in "abc" for i in range(40)]
+    train, validation = inner_validation(clips, 0.2, 0)
+    assert Counter(c.labels[0] for c in validation) == {"a": 8, "b": 8, "c": 8}
+    assert not {c.group for c in train} & {c.group for c in validation}
+    assert len(train) + len(validation) == len(clips)
+
+
+def test_inner_validation_leaves_a_lone_group_in_training() -> None:
+    clips = [clip(f"a{i}") for i in range(20)] + [clip(f"r{i}", ("rare",), group="one") for i in range(2)]
+    assert "set/r0" in {c.clip_id for c in inner_validation(clips, 0.2, 0)[0]}
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0, 5.0])
+def test_inner_validation_refuses_a_fraction(fraction: float) -> None:
+    with pytest.raises(DataError, match="between 0 and 1"):
+        inner_validation([clip("a"), clip("b")], fraction, 0)
+
+
+def test_inner_validation_refuses_an_empty_part() -> None:
+    with pytest.raises(DataError, match="empty"):
+        inner_validation([clip("a", group="g"), clip("b", group="g")], 0.5, 0)
