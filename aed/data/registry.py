@@ -1,4 +1,8 @@
-"""The data sets that `aed` knows, by name, and the one door to all of them: `load_dataset`."""
+"""The data sets that `aed` knows, by name, and the one door to all of them: `load_dataset`.
+
+A user's own sounds come through the same door: `folder:<path>` is a folder with one folder for each label, `csv:<path>`
+a manifest whose paths start from the data root. Both paths may be relative to the data root.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from aed.data import esc50
+from aed.data import audioset, dcase2016, esc50, glass_break, sesa
+from aed.data.folder import load_folder
 from aed.data.groups import content_groups_path, read_content_groups, with_content_groups
+from aed.data.manifest import read_manifest
 from aed.data.records import DatasetInfo, LoadedDataset, Loader
 from aed.errors import DataError
 
@@ -37,6 +43,10 @@ _SPECS = (
         esc50.esc_subset("esc11dev", "ESC-21 without ESC-10: to tune on", esc50.ESC11_DEVELOPMENT_CLASSES),
         esc50.load_esc_classes(esc50.ESC11_DEVELOPMENT_CLASSES),
     ),
+    DatasetSpec(audioset.AUDIOSET_INFO, audioset.load_audioset),
+    DatasetSpec(sesa.SESA_INFO, sesa.load_sesa),
+    DatasetSpec(glass_break.GLASS_BREAK_INFO, glass_break.load_glass_break),
+    DatasetSpec(dcase2016.DCASE2016_INFO, dcase2016.load_dcase2016),
 )
 
 DATASETS: dict[str, DatasetSpec] = {spec.info.name: spec for spec in _SPECS}
@@ -69,7 +79,9 @@ def dataset_spec(name: str) -> DatasetSpec:
         return DATASETS[name]
     near = get_close_matches(name, DATASETS, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    raise DataError(f"unknown data set '{name}': {hint}expected one of {', '.join(DATASETS)}")
+    raise DataError(
+        f"unknown data set '{name}': {hint}expected one of {', '.join(DATASETS)}, folder:<path> or csv:<path>"
+    )
 
 
 def dataset_folder(info: DatasetInfo, root: Path) -> Path | None:
@@ -81,20 +93,32 @@ def load_dataset(name: str, root: Path) -> LoadedDataset:
     """Load a data set: the clips that are present, with their content groups, and what is missing.
 
     Args:
-        name: A name of `DATASETS`.
+        name: A name of `DATASETS`, `folder:<path>` or `csv:<path>`.
         root: The data root.
 
     Raises:
-        DataError: Unknown name, or the data set's folder is not there. Single absent files are no error.
+        DataError: Unknown name, or the data set's folder is not there. Single absent files are no error, except in a
+            manifest, which lists what should be used.
     """
+    kind, separator, path = name.partition(":")
+    if separator and kind == "folder":
+        return _grouped(load_folder(root / path))
+    if separator and kind == "csv":
+        return _grouped(_load_manifest(name, root / path, root))
     spec = dataset_spec(name)
     folder = dataset_folder(spec.info, root)
     if folder is None:
+        source = f"Get it from {spec.info.source_url}" if spec.info.source_url else "Put it there"
         raise DataError(
             f"{name}: expected the folder {root / spec.info.folders[0]}, but it is not there. "
-            f"Get the data set from {spec.info.source_url}, or correct the data root"
+            f"{source}, or correct the data root"
         )
     return _grouped(spec.load(spec.info, folder))
+
+
+def _load_manifest(name: str, path: Path, root: Path) -> LoadedDataset:
+    info = DatasetInfo(name, f"manifest {path.name}", (), "your own", "", None, None)
+    return LoadedDataset(info, tuple(sorted(read_manifest(path, root), key=lambda clip: clip.clip_id)))
 
 
 def _grouped(loaded: LoadedDataset) -> LoadedDataset:
