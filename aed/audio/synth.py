@@ -1,4 +1,4 @@
-"""Sounds made by formula, for the demo and the tests: eight kinds to detect, and others that are none of these.
+"""Sounds made by formula, for the demo and the tests: nine kinds to detect, and others that are none of these.
 
 Each function draws pitch, tempo, length, timbre and room anew from its generator: two calls never give the same sound.
 They are recognisable sketches, not recordings: a model trained on them knows nothing about the real world.
@@ -27,10 +27,13 @@ from aed.audio.waves import (
     times_seconds,
     trim_quiet_ends,
 )
+from aed.errors import ConfigError
 
 Formula = Callable[[int, np.random.Generator], Wave]
 Sound = Callable[[int, np.random.Generator], npt.NDArray[np.float32]]
 
+# Chirps and breaking glass reach 7 kHz: at a lower rate nothing of them would be left.
+LOWEST_RATE_HZ = 16_000
 # No sound is longer, so that each fits into one clip of the demo corpus.
 LONGEST_SECONDS = 3.0
 # Sounds that go on as long as one lets them are cut to a random length from here to the longest.
@@ -159,6 +162,25 @@ def _clock_tick(rate_hz: int, generator: np.random.Generator) -> Wave:
     return wave
 
 
+def _bird_chirp(rate_hz: int, generator: np.random.Generator) -> Wave:
+    """Phrases of three to six thin tones between 2.5 and 6 kHz, each a fast glide."""
+    wave, at_seconds = _empty(_steady_seconds(generator), rate_hz), 0.0
+    low_hz, span_octaves = (
+        generator.uniform(2500.0, 4000.0),
+        generator.uniform(0.2, 0.6) * generator.choice([-1.0, 1.0]),
+    )
+    note_seconds = generator.uniform(0.06, 0.12)
+    while at_seconds < len(wave) / rate_hz:
+        for _ in range(int(generator.integers(3, 7))):
+            t = times_seconds(note_seconds, rate_hz)
+            glide = 2.0 ** (abs(span_octaves) / 2.0 + span_octaves * (t / t[-1] - 0.5))
+            tone = harmonics(low_hz * glide, rate_hz, generator, rolloff=3.0, count=2)
+            add_at(wave, generator.uniform(0.6, 1.0) * fade(tone, rate_hz, 0.02), at_seconds, rate_hz)
+            at_seconds += note_seconds * generator.uniform(1.3, 1.7)
+        at_seconds += generator.uniform(0.2, 0.5)
+    return wave
+
+
 def _white_noise(rate_hz: int, generator: np.random.Generator) -> Wave:
     """Hiss of any colour between white and half-way to pink."""
     return coloured_noise(len(_empty(_steady_seconds(generator), rate_hz)), generator, generator.uniform(0.0, 0.5))
@@ -252,6 +274,8 @@ def _sound(formula: Formula) -> Sound:
     """Put a formula into a room of its own, cut its quiet ends and bring its peak to 1."""
 
     def sound(rate_hz: int, generator: np.random.Generator) -> npt.NDArray[np.float32]:
+        if rate_hz < LOWEST_RATE_HZ:
+            raise ConfigError(f"sounds made by formula need a rate of at least {LOWEST_RATE_HZ} Hz, got {rate_hz}")
         wave = trim_quiet_ends(in_room(formula(rate_hz, generator), rate_hz, generator))
         loudest: np.float64 = np.max(np.abs(wave))
         return np.asarray(wave / loudest, dtype=np.float32)
@@ -269,6 +293,7 @@ TARGET_SOUNDS: Mapping[str, Sound] = MappingProxyType(
         "doorbell": _sound(_doorbell),
         "crying_baby": _sound(_crying_baby),
         "clock_tick": _sound(_clock_tick),
+        "bird_chirp": _sound(_bird_chirp),
     }
 )
 """What the demo detects, by label."""
@@ -292,4 +317,7 @@ SCENE_ONLY_OTHER_SOUNDS: Mapping[str, Sound] = MappingProxyType(
 """None of these: what occurs only in the demo's scene."""
 
 SOUNDS: Mapping[str, Sound] = MappingProxyType({**TARGET_SOUNDS, **TRAINING_OTHER_SOUNDS, **SCENE_ONLY_OTHER_SOUNDS})
-"""Every sound: `SOUNDS[name](rate_hz, generator)` gives float32 samples, shape (samples,), peak 1, at most 3 s."""
+"""Every sound: `SOUNDS[name](rate_hz, generator)` gives float32 samples, shape (samples,), peak 1, at most 3 s.
+
+The rate is at least `LOWEST_RATE_HZ`, else a `ConfigError`.
+"""
