@@ -1,0 +1,199 @@
+"""The detector: samples in, events out, the same for a live stream and a file.
+
+    samples -> blocks (BlockReader) -> log P (scorer) -> smoothed P (Smoother) -> answers (Hedge) -> events
+    (EventTracker)
+
+Everything after the blocks sees whole blocks in order, so the chunking of the samples cannot change the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from aed.audio.read import stream_audio
+from aed.detect.event import Event, EventTracker, RowEvent
+from aed.detect.hedge import Hedge
+from aed.detect.smooth import Smoother, SmoothingKind
+from aed.detect.window import BlockReader
+from aed.scorer.protocol import Scorer
+from aed.timebase import seconds_from_samples
+
+ProgressCallback = Callable[[float], None]
+"""Called with the seconds of the recording that are done."""
+RowsCallback = Callable[[np.ndarray], None]
+"""Called with smoothed P(node), `(row, node)`, in order."""
+
+
+class DetectorConfig(BaseModel):
+    """Settings of the detector; times in seconds, rounded to whole rows of the scorer.
+
+    Attributes:
+        min_probability: A node starts to be believed in from this probability on.
+        release_ratio: Once believed in, it stays so down to `release_ratio * min_probability` (hysteresis).
+        smoothing: Moving "median" or "mean" over the rows, or "none".
+        smoothing_seconds: Length of that window.
+        causal: Smooth over the past only: no delay, but events lag by half a window.
+        min_event_seconds: Shorter events are dropped.
+        merge_gap_seconds: Shorter gaps between two events of one node are closed.
+        absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_probability: float = Field(default=0.5, gt=0, lt=1)
+    release_ratio: float = Field(default=0.7, gt=0, le=1)
+    smoothing: SmoothingKind = "median"
+    smoothing_seconds: float = Field(default=0.48, ge=0)
+    causal: bool = False
+    min_event_seconds: float = Field(default=0.2, ge=0)
+    merge_gap_seconds: float = Field(default=0.5, ge=0)
+    absorb_seconds: float = Field(default=5.0, ge=0)
+
+    @property
+    def release_probability(self) -> float:
+        """A node that is believed in stays so from this probability on."""
+        return self.release_ratio * self.min_probability
+
+
+class Detector:
+    """Finds events in one stream of samples.
+
+    Args:
+        scorer: The model.
+        config: Settings.
+        on_rows: Receives the smoothed probabilities, for drawing.
+    """
+
+    def __init__(self, scorer: Scorer, config: DetectorConfig, on_rows: RowsCallback | None = None) -> None:
+        layout = scorer.layout
+        self._scorer = scorer
+        self._config = config
+        self._on_rows = on_rows
+        self._reader = BlockReader(layout)
+        smoothing_rows = self._rows(config.smoothing_seconds)
+        smoothing_rows += 1 if not config.causal and smoothing_rows % 2 == 0 else 0
+        self._smoother = Smoother(config.smoothing, max(1, smoothing_rows), causal=config.causal)
+        self._believed = np.zeros(scorer.taxonomy.num_nodes, dtype=bool)
+        self._hedge = Hedge(scorer.taxonomy)
+        self._tracker = EventTracker(
+            scorer.taxonomy,
+            least_rows=max(1, self._rows(config.min_event_seconds)),
+            gap_rows=self._rows(config.merge_gap_seconds),
+            absorb_rows=self._rows(config.absorb_seconds),
+        )
+        self._num_rows = 0
+
+    @property
+    def delay_seconds(self) -> float:
+        """Longest time from a sound to its row's final probability; an event comes when its merge gap is over too."""
+        layout = self._scorer.layout
+        return layout.delay_seconds + self._smoother.delay_rows * layout.row_seconds
+
+    @property
+    def seconds_seen(self) -> float:
+        """Length of the stream so far."""
+        return seconds_from_samples(self._reader.num_samples, self._scorer.layout.rate_hz)
+
+    def push(self, samples: np.ndarray) -> list[Event]:
+        """Add samples.
+
+        Args:
+            samples: `(samples,)` at the scorer's rate, any length; a long array is taken in pieces.
+
+        Returns:
+            The events that are over now.
+
+        Raises:
+            AudioError: The samples are no single channel of finite numbers.
+        """
+        step = self._scorer.layout.block_samples
+        pieces = [samples[start : start + step] for start in range(0, len(samples), step)] or [samples]
+        return [event for piece in pieces for event in self._score(self._reader.push(piece))]
+
+    def flush(self) -> list[Event]:
+        """End the stream: the events of the rest."""
+        events = self._score(self._reader.flush())
+        events += self._track(self._smoother.flush()) if self._num_rows else []
+        return events + [self._event(event) for event in self._tracker.flush()]
+
+    def _score(self, blocks: np.ndarray) -> list[Event]:
+        if len(blocks) == 0:
+            return []
+        log_p = self._scorer.score_blocks(blocks)
+        rows = np.exp(log_p.reshape(-1, log_p.shape[-1]))
+        rows = rows[: self._scorer.layout.num_rows(self._reader.num_samples) - self._num_rows]
+        self._num_rows += len(rows)
+        return self._track(self._smoother.push(rows))
+
+    def _track(self, rows: np.ndarray) -> list[Event]:
+        if self._on_rows is not None:
+            self._on_rows(rows)
+        answers = self._hedge.answers(rows, self._believe(rows))
+        return [self._event(event) for event in self._tracker.push(rows, answers)]
+
+    def _believe(self, rows: np.ndarray) -> np.ndarray:
+        """Hysteresis per node: on from `min_probability`, off below `release_probability`; `(row, node)` bool."""
+        on, stay = rows >= self._config.min_probability, rows >= self._config.release_probability
+        believed = np.empty_like(on)
+        for row in range(len(rows)):
+            self._believed = on[row] | (self._believed & stay[row])
+            believed[row] = self._believed
+        return believed
+
+    def _event(self, event: RowEvent) -> Event:
+        layout, taxonomy = self._scorer.layout, self._scorer.taxonomy
+        node = taxonomy.nodes[event.node]
+        return Event(
+            onset_seconds=layout.row_start_seconds(event.first_row),
+            offset_seconds=min(layout.row_start_seconds(event.last_row + 1), self.seconds_seen),
+            node=event.node,
+            node_id=node.id,
+            name=node.name,
+            path=tuple(taxonomy.path_names(event.node)),
+            score=event.score,
+        )
+
+    def _rows(self, seconds: float) -> int:
+        """Whole rows nearest to a time, halves up."""
+        return int(seconds / self._scorer.layout.row_seconds + 0.5)
+
+
+def detect_file(
+    scorer: Scorer,
+    path: Path | str,
+    config: DetectorConfig | None = None,
+    *,
+    on_rows: RowsCallback | None = None,
+    on_samples: RowsCallback | None = None,
+    progress: ProgressCallback | None = None,
+) -> list[Event]:
+    """Find the events of a recording of any length in constant memory.
+
+    Args:
+        scorer: The model.
+        path: The audio file.
+        config: Settings; the default ones without.
+        on_rows: Receives the smoothed probabilities `(row, node)`, for drawing.
+        on_samples: Receives the samples `(samples,)` at the scorer's rate, for drawing.
+        progress: Receives the seconds that are done.
+
+    Returns:
+        The events by onset, longer ones first where two begin together.
+
+    Raises:
+        AudioError: The file cannot be read as audio.
+    """
+    detector = Detector(scorer, config if config is not None else DetectorConfig(), on_rows)
+    events: list[Event] = []
+    for samples in stream_audio(path, scorer.layout.rate_hz):
+        events += detector.push(samples)
+        if on_samples is not None:
+            on_samples(samples)
+        if progress is not None:
+            progress(detector.seconds_seen)
+    events += detector.flush()
+    return sorted(events, key=lambda event: (event.onset_seconds, -event.offset_seconds, event.node))

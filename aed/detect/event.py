@@ -1,0 +1,153 @@
+"""From answers per row to events: one sound, one event, with the deepest answer that was sure.
+
+A node is *active* in a row where it or a node below it is the answer. Per node, gaps of at most `gap_rows` are closed
+and stretches shorter than `least_rows` dropped. Since a parent is active wherever a child is, a stretch of a child
+always lies inside a stretch of its parent. A child's event suppresses its parent's: of a parent's stretch only the
+pieces outside its children's stretches can become events, and only where longer than `absorb_rows`; shorter ones are
+the same sound, heard less surely. With `absorb_rows` = 4:
+
+    row      0  1  2  3  4  5  6  7  8  9 10 11 12 13 14
+    Animal   .  #  #  #  #  #  #  #  #  #  #  #  #  #  .
+    Dog      .  .  #  #  #  #  .  .  .  .  .  .  .  .  .
+    events         |--Dog---|  |-------Animal--------|         (row 1 is absorbed)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aed.ontology.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Event:
+    """A sound with a beginning and an end.
+
+    Attributes:
+        onset_seconds: Beginning, from the start of the recording.
+        offset_seconds: End.
+        node: Index of the answered node in the taxonomy.
+        node_id: The node's id.
+        name: The node's name.
+        path: Names from the first level to the node.
+        score: Highest smoothed P(node) in the stretch of the recording where the node or one below it was the answer.
+    """
+
+    onset_seconds: float
+    offset_seconds: float
+    node: int
+    node_id: str
+    name: str
+    path: tuple[str, ...]
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as JSON-able values; times to the millisecond, the score to 4 digits."""
+        return {
+            "onset_seconds": round(self.onset_seconds, 3),
+            "offset_seconds": round(self.offset_seconds, 3),
+            "node_id": self.node_id,
+            "name": self.name,
+            "path": list(self.path),
+            "score": round(self.score, 4),
+        }
+
+
+@dataclass(frozen=True)
+class RowEvent:
+    """An event in rows: `first_row` to `last_row`, both included."""
+
+    first_row: int
+    last_row: int
+    node: int
+    score: float
+
+
+@dataclass
+class _Stretch:
+    """A node's open stretch of activity, and the stretches of its children that ended inside it."""
+
+    first_row: int
+    last_row: int
+    score: float
+    covered: list[tuple[int, int]] = field(default_factory=list)
+
+
+class EventTracker:
+    """Follows the nodes row by row and emits an event when it is over.
+
+    Args:
+        taxonomy: The tree.
+        least_rows: Shortest stretch that counts, in rows.
+        gap_rows: Longest gap that is closed, in rows.
+        absorb_rows: Longest piece of a supercategory beside a deeper event that is not an event of its own, in rows.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, *, least_rows: int, gap_rows: int, absorb_rows: int) -> None:
+        self._taxonomy = taxonomy
+        self._parents = [int(parent) for parent in taxonomy.parents]
+        self._least_rows = least_rows
+        self._gap_rows = gap_rows
+        self._absorb_rows = absorb_rows
+        self._open: dict[int, _Stretch] = {}
+        self._row = 0
+
+    def push(self, probabilities: np.ndarray, answers: np.ndarray) -> list[RowEvent]:
+        """Add rows.
+
+        Args:
+            probabilities: Smoothed P(node), `(row, node)`.
+            answers: From `Hedge.answers`, `(row, node)` bool.
+
+        Returns:
+            The events that are over now, in the order in which that became known.
+        """
+        active = answers @ self._taxonomy.ancestor_matrix
+        active[:, 0] = False
+        events: list[RowEvent] = []
+        for row_probabilities, row_active in zip(probabilities, active, strict=True):
+            for node in np.flatnonzero(row_active):
+                self._extend(int(node), float(row_probabilities[node]))
+            events += self._close(before_row=self._row - self._gap_rows)
+            self._row += 1
+        return events
+
+    def flush(self) -> list[RowEvent]:
+        """End the stream: the events that were still open."""
+        return self._close(before_row=self._row + 1)
+
+    def _extend(self, node: int, probability: float) -> None:
+        stretch = self._open.setdefault(node, _Stretch(self._row, self._row, probability))
+        stretch.last_row = self._row
+        stretch.score = max(stretch.score, probability)
+
+    def _close(self, before_row: int) -> list[RowEvent]:
+        """Close the stretches whose last active row lies before a row, children first (parents have lower indices)."""
+        over = sorted((node for node, stretch in self._open.items() if stretch.last_row < before_row), reverse=True)
+        return [event for node in over for event in self._close_stretch(node)]
+
+    def _close_stretch(self, node: int) -> Iterable[RowEvent]:
+        stretch = self._open.pop(node)
+        if stretch.last_row - stretch.first_row + 1 < self._least_rows:
+            return
+        parent = self._open.get(self._parents[node])
+        if parent is not None:
+            parent.covered.append((stretch.first_row, stretch.last_row))
+        shortest = self._absorb_rows + 1 if stretch.covered else 1
+        for first, last in _uncovered(stretch.first_row, stretch.last_row, stretch.covered):
+            if last - first + 1 >= shortest:
+                yield RowEvent(first, last, node, stretch.score)
+
+
+def _uncovered(first: int, last: int, covered: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """Yield the pieces of `first..last` outside the covered ranges; all ends included."""
+    for start, end in sorted(covered):
+        if start > first:
+            yield first, start - 1
+        first = max(first, end + 1)
+    if first <= last:
+        yield first, last
