@@ -6,7 +6,7 @@ in grey); the number in a cell is the count of clips, so nothing is told by colo
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ _INCHES_AROUND = 3.2  # room for the names of leaves and branches
 _SMALLEST_INCHES = 6.0
 _DOTS_PER_INCH = 130
 _LIGHT_SHARE = 0.55  # above it cividis is light enough for black digits
-_BRANCH_LINE_POINTS = 1.6
+_LINE_POINTS = (1.8, 0.7)  # between branches of the root, and between those one level below
 _BRACKET_GAP_LEAVES = 0.35
 
 
@@ -58,10 +58,12 @@ def draw_confusion(confusion: Confusion, taxonomy: Taxonomy, path: Path, title: 
     axes = figure.add_subplot()
     _draw_cells(axes, confusion)
     _name_leaves(axes, [taxonomy.nodes[leaf].name for leaf in confusion.leaves])
-    _mark_branches(axes, [taxonomy.path(int(leaf)) for leaf in confusion.leaves], taxonomy)
+    paths = [taxonomy.path(int(leaf)) for leaf in confusion.leaves]
+    _separate_branches(axes, paths)
+    _name_branches(axes, paths, taxonomy)
     axes.set_title(title)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower().lstrip("."), dpi=_DOTS_PER_INCH)
+        figure.savefig(temporary, format=path.suffix.lower().lstrip("."), dpi=_DOTS_PER_INCH, bbox_inches="tight")
 
 
 def _draw_cells(axes: Axes, confusion: Confusion) -> None:
@@ -72,7 +74,7 @@ def _draw_cells(axes: Axes, confusion: Confusion) -> None:
         colour = "black" if shares[row, column] > _LIGHT_SHARE else "white"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize="small")
     assert axes.figure is not None, "the axes were made by a figure"
-    axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.12, label="share of the true leaf's clips")
+    axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02, label="share of the true leaf's clips")
 
 
 def _name_leaves(axes: Axes, names: list[str]) -> None:
@@ -82,12 +84,18 @@ def _name_leaves(axes: Axes, names: list[str]) -> None:
     axes.set_ylabel("true (digits: clips)")
 
 
-def _mark_branches(axes: Axes, paths: list[tuple[int, ...]], taxonomy: Taxonomy) -> None:
+def _separate_branches(axes: Axes, paths: list[tuple[int, ...]]) -> None:
+    for depth, points in enumerate(_LINE_POINTS):
+        for place, (before, after) in enumerate(pairwise(paths), start=1):
+            if before[: depth + 1] != after[: depth + 1]:
+                axes.axhline(place - 0.5, color="white", linewidth=points)
+                axes.axvline(place - 0.5, color="white", linewidth=points)
+
+
+def _name_branches(axes: Axes, paths: list[tuple[int, ...]], taxonomy: Taxonomy) -> None:
     start = 0
     for branch, members in groupby(path[0] for path in paths):
         end = start + len(list(members))
-        for draw_line in (axes.axhline, axes.axvline):
-            draw_line(end - 0.5, color="white", linewidth=_BRANCH_LINE_POINTS)
         edge = len(paths) - 0.5 + _BRACKET_GAP_LEAVES
         axes.plot([edge, edge], [start - 0.3, end - 0.7], color="black", clip_on=False)
         axes.text(
