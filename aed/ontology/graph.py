@@ -1,8 +1,9 @@
 """The ontology: a directed acyclic graph of sound concepts, AudioSet's 632 and the ones that we add.
 
-Three tables in the ontology folder make it. `concepts.csv` holds AudioSet's facts. `added.csv` holds concepts of ours; an added
-concept slides in between its parents and its children, so that *Smoke detector* hangs under *Safety alarm* and no longer directly
-under *Alarm*. `primary_parents.csv` names, for every concept with several parents, the one that a tree uses.
+Three tables in the ontology folder make it. `concepts.csv` holds AudioSet's facts. `added.csv` holds concepts of ours;
+an added concept slides in between its parents and its children, so that *Smoke detector* hangs under *Safety alarm* and
+no longer directly under *Alarm*. `primary_parents.csv` names, for every concept with several parents, the one that a
+tree uses.
 
 Several parents mean *or*: a *Hiss* stands under *Cat*, *Snake* and *Steam*, and is one of these, not all three.
 """
@@ -54,7 +55,8 @@ class Ontology:
         primary: The chosen parent of each concept with several parents; where none is named the first parent is taken.
 
     Raises:
-        OntologyError: A parent is unknown, a concept is above itself, a second root, or a primary parent that is no parent.
+        OntologyError: A parent is unknown, a concept stands above itself, there is a second root, or a primary parent is
+            none of the concept's parents.
     """
 
     concepts: Mapping[str, Concept]
@@ -72,8 +74,9 @@ class Ontology:
             raise OntologyError(f"only '{ROOT_ID}' may have no parents, got {roots}: give every other concept a parent")
         for child, parent in self.primary.items():
             if parent not in self.concept(child).parents:
+                expected = ", ".join(self.concept(child).parents)
                 raise OntologyError(
-                    f"primary parent '{parent}' of '{child}' is not one of its parents {list(self.concept(child).parents)}"
+                    f"primary parent '{parent}' of '{child}' is none of its parents: expected {expected}"
                 )
 
     def _check_parents(self) -> None:
@@ -135,7 +138,7 @@ class Ontology:
         return self.primary.get(concept_id, parents[0]) if parents else None
 
     def path(self, concept_id: str) -> tuple[str, ...]:
-        """Return the ids from the first level below the root down to the concept, along primary parents; () for the root."""
+        """Return the ids from the first level below the root to the concept, along primary parents; () for the root."""
         ids: list[str] = []
         current: str | None = concept_id
         while current is not None and current != ROOT_ID:
@@ -156,7 +159,7 @@ class Ontology:
         return frozenset(nx.descendants(self.graph, self.concept(concept_id).id))
 
     def siblings(self, concept_id: str) -> frozenset[str]:
-        """Return every id that shares a parent; top concepts share only the root, which relates nothing, and have none."""
+        """Return every id that shares a parent. Top concepts share only the root, which relates nothing."""
         shared = {
             child for parent in self.concept(concept_id).parents if parent != ROOT_ID for child in self.children(parent)
         }
@@ -165,8 +168,8 @@ class Ontology:
     def certain(self, concept_id: str, via: Iterable[str] = ()) -> frozenset[str]:
         """Return the concept and all that is certainly present with it.
 
-        A single parent is certain. Of several parents one is present, nobody says which: only what stands above all of them is
-        certain. A concept in `via` says which: then only the parents at or below it count.
+        A single parent is certain. Of several parents one is present, nobody says which: only what stands above all of
+        them is certain. A concept in `via` says which: then only the parents at or below it count.
 
         Args:
             concept_id: The concept that is present.

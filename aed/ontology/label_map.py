@@ -1,7 +1,7 @@
 """A label map: what the labels of one data set mean in the ontology, and what the data set is exhaustive about.
 
-A label maps to one concept, at whatever depth it is sure; or to *none* (the data set's own "nothing of the others"); or it is
-unmapped, with the reason. It never maps to the nearest word.
+A label maps to one concept, at whatever depth it is sure; or to *none* (the data set's own "nothing of the others"); or
+it is unmapped, with the reason. It never maps to the nearest word.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class LabelMap:
         task: Whether a clip of it bears one label or several.
         labels: The meaning of every label, in the data set's order.
         exhaustive: Ids of concepts about which the data set is exhaustive: not labelled means absent.
-        unlisted: What an unlisted concept outside `exhaustive` counts as. "unknown" is strict. "absent" is the weak negative of
-            AudioSet training: absent, unless it is an ancestor, a descendant or a sibling of a listed one.
+        unlisted: What an unlisted concept outside `exhaustive` counts as. "unknown" is strict. "absent" is the weak
+            negative of AudioSet training: absent, unless it is an ancestor, a descendant or a sibling of a listed one.
     """
 
     dataset: str
@@ -109,7 +109,8 @@ def label_map_from_names(
 ) -> LabelMap:
     """Make the map of a user's own folders or columns: each label is the name or the id of a concept.
 
-    Underscores read as spaces. A single-label set counts as exhaustive about its labels, a multi-label one about nothing.
+    Underscores read as spaces. A single-label set counts as exhaustive about its labels, a multi-label one about
+    nothing.
 
     Raises:
         OntologyError: A name is no concept; the message names the closest ones and says how to map it.

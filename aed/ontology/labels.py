@@ -1,13 +1,16 @@
-"""The label rules: what a clip's labels say about every node of a taxonomy. Present, absent or unknown; unknown teaches nothing.
+"""The label rules: what a clip's labels say about every node of a taxonomy: present, absent or unknown.
 
-1. A label makes its concept present, and everything certainly above it: several parents mean *or*, unless the label map names the
-   way up (`via`).
-2. Absent is what the data set is exhaustive about and does not list, unless a listed label may be it or hold it. Under the policy
-   `unlisted: absent` also what is neither ancestor, descendant nor sibling of a listed label, if the data set has a label for it.
+Unknown teaches nothing. The rules:
+
+1. A label makes its concept present, and everything certainly above it: several parents mean *or*, unless the label map
+   names the way up (`via`).
+2. Absent is what the data set is exhaustive about and does not list, unless a listed label may be it or hold it. Under
+   the policy `unlisted: absent` also what is neither ancestor, descendant nor sibling of a listed label, if the data
+   set has a label for it.
 3. Absence closes downward along the taxonomy. A node above a present one is never absent.
-4. The leaves of a single-label taxonomy exclude each other and cover everything: so beside the present path everything is absent, an
-   inner node whose children are all absent is absent, a residual leaf is present where its siblings are all absent, and *None of
-   these* is present where everything else is absent.
+4. The leaves of a single-label taxonomy exclude each other and cover everything: so beside the present path everything
+   is absent, an inner node whose children are all absent is absent, a residual leaf is present where its siblings are
+   all absent, and *None of these* is present where everything else is absent.
 5. An unmapped label may be anything: it takes every absence from its clip.
 """
 
@@ -68,8 +71,8 @@ def clip_target_node(
 ) -> int | None:
     """Return the one node that a single-label clip is trained towards and judged by.
 
-    It is the deepest node that is present: a leaf; or an inner node, where the label is sure about no more ("alarm" in a tree with
-    kinds of alarm, or a sound whose own leaf the tree has not).
+    It is the deepest node that is present: a leaf; or an inner node, where the label is sure about no more ("alarm" in
+    a tree with kinds of alarm, or a sound whose own leaf the tree has not).
 
     Returns:
         Index of the node; None where the labels say nothing about this tree, or name several branches of it.
