@@ -35,11 +35,12 @@ def read_manifest(path: Path, root: Path, label_map: LabelMap | None = None) -> 
         ManifestError: A column is missing, or a row names an unknown label, a file that is absent or outside the root,
             or a clip that is there already; with the line number.
     """
+    root = root.resolve()
     clips: list[Clip] = []
     line_of: dict[str, int] = {}
     for row in read_table(path, NEEDED_COLUMNS):
-        clip = _clip(path, row, root.resolve(), label_map)
-        for key in (f"clip '{clip.clip_id}'", f"file '{row['path']}'"):
+        clip = _clip(path, row, root, label_map)
+        for key in (f"clip '{clip.clip_id}'", f"file '{clip.path.relative_to(root)}'"):
             if key in line_of:
                 raise ManifestError(
                     f"{path}, line {row.line}: {key} is in line {line_of[key]} already. Remove one of the two lines"
@@ -61,9 +62,10 @@ def write_manifest(path: Path, clips: Iterable[Clip], root: Path) -> None:
 
 def _clip(manifest: Path, row: Row, root: Path, label_map: LabelMap | None) -> Clip:
     where = f"{manifest}, line {row.line}"
+    file = _file(where, row["path"], root)
     labels = tuple(filter(None, (label.strip() for label in row["labels"].split(LABEL_SEPARATOR))))
     _check_labels(where, labels, label_map)
-    stem = Path(row["path"]).with_suffix("").as_posix()
+    stem = file.relative_to(root).with_suffix("").as_posix()
     clip_id = row.cells.get("clip_id") or f"{manifest.stem}/{stem}"
     dataset, _, name = clip_id.partition("/")
     if not name:
@@ -72,7 +74,7 @@ def _clip(manifest: Path, row: Row, root: Path, label_map: LabelMap | None) -> C
     group = row.cells.get("group") or default_group(dataset, recording)
     fold = _fold(where, row.cells.get("fold", ""))
     split = row.cells.get("split") or None
-    return Clip(clip_id, _file(where, row["path"], root), dataset, labels, fold, split, recording, group)
+    return Clip(clip_id, file, dataset, labels, fold, split, recording, group)
 
 
 def _check_labels(where: str, labels: tuple[str, ...], label_map: LabelMap | None) -> None:
