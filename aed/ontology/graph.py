@@ -55,8 +55,8 @@ class Ontology:
         primary: The chosen parent of each concept with several parents; where none is named the first parent is taken.
 
     Raises:
-        OntologyError: A parent is unknown, a concept stands above itself, there is a second root, or a primary parent is
-            none of the concept's parents.
+        OntologyError: A parent is unknown, a concept stands above itself, there is a second root, or a primary parent
+            is none of its parents.
     """
 
     concepts: Mapping[str, Concept]

@@ -10,8 +10,8 @@
         Dishwasher is done:
         Water tap, faucet:
 
-The file decides which concept stands under which, also where the ontology says otherwise. Names that are neither known nor
-listed under `own` are refused, so that a slip of the pen does not become a new concept.
+The file decides which concept stands under which, also where the ontology says otherwise. Names that are neither known
+nor listed under `own` are refused, so that a slip of the pen does not become a new concept.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""Pictures of a taxonomy: as a tree in the terminal, and as a horizontal dendrogram in a PNG or SVG file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from rich.tree import Tree
+
+from aed.errors import OntologyError, missing_extra
+from aed.ontology.taxonomy import Taxonomy
+from aed.storage import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg")
+
+# The geometry of the picture, in inches, chosen by eye.
+_ROW_INCHES = 0.21  # one leaf
+_CHARACTER_INCHES = 0.078  # mean width of a character at the font size below
+_GAP_INCHES = 0.35  # room for the branches between two columns
+_MARGIN_INCHES = 0.15
+_FONT_POINTS = 8.5
+_PNG_DOTS_PER_INCH = 150
+_MAX_PNG_PIXELS = 32_000  # of the higher side; what picture viewers and the renderer take
+
+_BRANCH_COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa7700", "#7755aa", "#008899", "#aa3377")
+_QUIET_COLOUR = "#777777"  # the root, residual leaves, none of these
+
+
+def terminal_tree(taxonomy: Taxonomy, annotations: Mapping[int, str] | None = None) -> Tree:
+    """Return the taxonomy as a tree that rich can print.
+
+    Args:
+        taxonomy: What to show.
+        annotations: What to write behind the name of a node, by its index (a label, a probability).
+    """
+    notes = annotations or {}
+
+    def branch(index: int) -> Text:
+        node = taxonomy.nodes[index]
+        style = "" if node.kind == "concept" else "dim italic"
+        text = Text(node.name, style=style if taxonomy.is_leaf(index) else f"bold {style}".strip())
+        return text.append(f"  {notes[index]}", style="not bold cyan") if index in notes else text
+
+    trees = {0: Tree(branch(0))}
+    for index in taxonomy.answer_nodes:  # parents come first
+        trees[index] = trees[taxonomy.nodes[index].parent].add(branch(index))
+    return trees[0]
+
+
+def draw_taxonomy(taxonomy: Taxonomy, path: Path, annotations: Mapping[int, str] | None = None) -> None:
+    """Draw the taxonomy as a dendrogram that grows to the right; its height follows from the number of leaves.
+
+    Args:
+        taxonomy: What to draw.
+        path: The picture; its suffix, .png or .svg, says the format.
+        annotations: What to write behind the name of a node, by its index.
+
+    Raises:
+        OntologyError: The suffix names neither format.
+        MissingExtraError: matplotlib is not installed.
+        StorageError: The picture cannot be written.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise OntologyError(f"cannot draw a picture as '{path.name}': give it the suffix {' or '.join(FORMATS)}")
+    figure = _figure(taxonomy, annotations or {})
+    dots_per_inch = min(_PNG_DOTS_PER_INCH, _MAX_PNG_PIXELS / max(figure.get_size_inches()))
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=dots_per_inch)
+
+
+def _figure(taxonomy: Taxonomy, notes: Mapping[int, str]) -> Figure:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("Drawing a picture", "train") from error
+    names = [f"{node.name}  {notes[i]}" if i in notes else node.name for i, node in enumerate(taxonomy.nodes)]
+    lefts, width = _columns(taxonomy, names)
+    rows = _rows(taxonomy)
+    height = (len(taxonomy.leaves) + 1) * _ROW_INCHES
+    figure = Figure(figsize=(width + 2 * _MARGIN_INCHES, height + 2 * _MARGIN_INCHES))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-_MARGIN_INCHES, width + _MARGIN_INCHES), ylim=(height, -_MARGIN_INCHES))
+    axes.axis("off")
+    for index in range(taxonomy.num_nodes):
+        _draw_node(axes, taxonomy, index, names, lefts, rows)
+    return figure
+
+
+def _columns(taxonomy: Taxonomy, names: list[str]) -> tuple[list[float], float]:
+    """Return the left edge of the column of each depth, and the width of all, in inches."""
+    lefts = [0.0]
+    for depth in range(taxonomy.max_depth + 1):
+        here = [name for name, node in zip(names, taxonomy.nodes, strict=True) if node.depth == depth]
+        lefts.append(lefts[-1] + max(map(len, here)) * _CHARACTER_INCHES + _GAP_INCHES)
+    return lefts, lefts[-1]
+
+
+def _rows(taxonomy: Taxonomy) -> list[float]:
+    """Return the inches from the top to each node: leaves one under the other, inner nodes amid their children."""
+    rows = [0.0] * taxonomy.num_nodes
+    below = 0
+
+    def place(index: int) -> None:
+        nonlocal below
+        for child in taxonomy.children(index):
+            place(child)
+        if taxonomy.is_leaf(index):
+            below += 1
+            rows[index] = below * _ROW_INCHES
+        else:
+            children = taxonomy.children(index)
+            rows[index] = (rows[children[0]] + rows[children[-1]]) / 2
+
+    place(0)
+    return rows
+
+
+def _draw_node(
+    axes: Axes, taxonomy: Taxonomy, index: int, names: list[str], lefts: list[float], rows: list[float]
+) -> None:
+    """Draw a node's name and the branches to its children."""
+    node, children = taxonomy.nodes[index], taxonomy.children(index)
+    left, row, colour = lefts[node.depth], rows[index], _colour(taxonomy, index)
+    text_colour = colour if node.kind == "concept" else _QUIET_COLOUR
+    style = "normal" if node.kind == "concept" else "italic"
+    weight = "bold" if children else "normal"
+    axes.text(left, row, names[index], size=_FONT_POINTS, color=text_colour, style=style, weight=weight, va="center")
+    if not children:
+        return
+    trunk = lefts[node.depth + 1] - _GAP_INCHES / 2
+    text_end = left + len(names[index]) * _CHARACTER_INCHES + 0.05
+    axes.plot([min(text_end, trunk), trunk], [row, row], color=colour, linewidth=0.8)
+    axes.plot([trunk, trunk], [rows[children[0]], rows[children[-1]]], color=colour, linewidth=0.8)
+    for child in children:
+        branch_colour = _colour(taxonomy, child)
+        axes.plot([trunk, lefts[node.depth + 1] - 0.05], [rows[child]] * 2, color=branch_colour, linewidth=0.8)
+
+
+def _colour(taxonomy: Taxonomy, index: int) -> str:
+    """Return one colour for each branch of the root."""
+    if index == 0:
+        return _QUIET_COLOUR
+    branches = taxonomy.children(0)
+    return _BRANCH_COLOURS[branches.index(taxonomy.at_depth(index, 1)) % len(_BRANCH_COLOURS)]
