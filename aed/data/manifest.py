@@ -6,6 +6,7 @@ Columns `path` and `labels` are needed (several labels are joined by `;`); `clip
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_manifest(path: Path, root: Path, label_map: LabelMap | None = None) -> 
         ManifestError: A column is missing, or a row names an unknown label, a file that is absent or outside the root,
             or a clip that is there already; with the line number.
     """
-    root = root.resolve()
+    root = root.absolute()
     clips: list[Clip] = []
     line_of: dict[str, int] = {}
     for row in read_table(path, NEEDED_COLUMNS):
@@ -57,7 +58,7 @@ def write_manifest(path: Path, clips: Iterable[Clip], root: Path) -> None:
         ManifestError: A clip lies outside the root, or a label holds the separator.
         StorageError: The file cannot be written.
     """
-    write_table(path, COLUMNS, [_cells(clip, root.resolve()) for clip in clips])
+    write_table(path, COLUMNS, [_cells(clip, root.absolute()) for clip in clips])
 
 
 def _clip(manifest: Path, row: Row, root: Path, label_map: LabelMap | None) -> Clip:
@@ -99,7 +100,7 @@ def _fold(where: str, cell: str) -> int | None:
 
 
 def _file(where: str, cell: str, root: Path) -> Path:
-    file = (root / cell).resolve()
+    file = Path(os.path.normpath(root / cell))  # not resolved: a link below the root is the user's own will
     if not file.is_relative_to(root):
         raise ManifestError(
             f"{where}: the path '{cell}' leads outside the root {root}. Write paths relative to the root, without '..'"
@@ -110,11 +111,12 @@ def _file(where: str, cell: str, root: Path) -> Path:
 
 
 def _cells(clip: Clip, root: Path) -> tuple[object, ...]:
-    if not clip.path.resolve().is_relative_to(root):
+    file = clip.path.absolute()
+    if not file.is_relative_to(root):
         raise ManifestError(f"'{clip.clip_id}': the file {clip.path} lies outside the root {root}. Choose another root")
     if any(LABEL_SEPARATOR in label for label in clip.labels):
         raise ManifestError(f"'{clip.clip_id}': a label holds '{LABEL_SEPARATOR}', which separates labels. Rename it")
-    relative = clip.path.resolve().relative_to(root).as_posix()
+    relative = file.relative_to(root).as_posix()
     labels = LABEL_SEPARATOR.join(clip.labels)
     fold = "" if clip.fold is None else clip.fold
     return clip.clip_id, relative, labels, fold, clip.split or "", clip.recording, clip.group

@@ -68,10 +68,12 @@ def test_wrong_row_is_named(root: Path, text: str, words: str) -> None:
         read_manifest(manifest(root, text), root, LABEL_MAP)
 
 
-def test_link_that_leads_outside_the_root(root: Path) -> None:
-    (root / "link.wav").symlink_to(root.parent / "outside.wav")
-    with pytest.raises(ManifestError, match="outside the root"):
-        read_manifest(manifest(root, "path,labels\nlink.wav,dog\n"), root)
+def test_link_below_the_root_is_followed(root: Path) -> None:
+    (root / "disk").symlink_to(root.parent, target_is_directory=True)
+    (clip,) = read_manifest(manifest(root, "path,labels\ndisk/outside.wav,dog\n"), root)
+    assert clip.path == root / "disk/outside.wav"
+    write_manifest(root / "m.csv", [clip], root)
+    assert read_manifest(root / "m.csv", root) == [clip]
 
 
 def test_missing_manifest(tmp_path: Path) -> None:
