@@ -51,7 +51,7 @@ def esc_subset(name: str, title: str, classes: tuple[str, ...]) -> DatasetInfo:
         folders=ESC50_INFO.folders,
         licence=ESC50_INFO.licence,
         source_url=ESC50_INFO.source_url,
-        label_map=ESC50_INFO.label_map,
+        label_map=name,
         clips=40 * len(classes),
     )
 
