@@ -40,5 +40,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { echo "aed: error: expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@echo "Setting up $(VENV): about 5 GB, most of it torch; a few minutes the first time"
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
