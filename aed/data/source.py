@@ -1,0 +1,31 @@
+"""Where a recipe's clips come from: a known data set by name, `folder:<path>` or `csv:<path>`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aed.data.folder import folder_info, load_folder
+from aed.data.manifest import read_manifest
+from aed.data.records import LoadedDataset
+from aed.data.registry import data_root, load_dataset
+
+
+def load_source(source: str, root: Path | None = None) -> LoadedDataset:
+    """Load the clips of a source.
+
+    Args:
+        source: Name of a known data set, `folder:<path>` (a folder of folders) or `csv:<path>` (a manifest whose paths
+            start from the manifest's own folder).
+        root: Data root for a known data set; from the environment by default.
+
+    Raises:
+        DataError: There is no such source.
+        ManifestError: The manifest has a wrong row.
+    """
+    kind, _, rest = source.partition(":")
+    if kind == "folder" and rest:
+        return load_folder(Path(rest))
+    if kind == "csv" and rest:
+        path = Path(rest)
+        return LoadedDataset(folder_info(path), tuple(read_manifest(path, path.parent)))
+    return load_dataset(source, root or data_root())

@@ -1,0 +1,70 @@
+"""What distorts batches of log-mel frames for training: stretched and shifted crops, masks. Silence is 0 throughout."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+
+class SpectrogramAugmentConfig(BaseModel):
+    """How strongly log-mel frames are distorted; all drawn uniformly and per clip.
+
+    Attributes:
+        stretch: Largest relative change of the time scale, either way (a change of tempo).
+        mel_stretch: Largest relative change of the mel scale, either way (a change of vocal-tract length).
+        mel_shift: Largest shift along mel, as a share of the bands, either way (a change of pitch).
+        masks: Number of time masks and of mel masks.
+        mask_share: Largest width of a mask, as a share of its axis.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stretch: float = Field(0.3, ge=0, lt=1)
+    mel_stretch: float = Field(0.15, ge=0, lt=1)
+    mel_shift: float = Field(0.04, ge=0, lt=1)
+    masks: int = Field(2, ge=0)
+    mask_share: float = Field(0.15, ge=0, lt=1)
+
+
+def augment_frames(frames: Tensor, config: SpectrogramAugmentConfig, generator: torch.Generator) -> Tensor:
+    """Distort a batch: a random resized crop (BYOL-A, Niizumi et al. 2021), then SpecAugment masks (Park et al. 2019).
+
+    Args:
+        frames: (batch, frames, mel), 0 where silent.
+        config: Strengths.
+        generator: Decides everything that is random, on the CPU.
+
+    Returns:
+        (batch, frames, mel).
+    """
+    resized = _resize_and_shift(frames, config, generator)
+    for _ in range(config.masks):
+        resized = resized * _outside_mask(resized, 1, config.mask_share, generator)[:, :, None]
+        resized = resized * _outside_mask(resized, 2, config.mask_share, generator)[:, None, :]
+    return resized
+
+
+def _uniform(batch: int, largest: float, generator: torch.Generator) -> Tensor:
+    return (2 * torch.rand(batch, generator=generator) - 1) * largest
+
+
+def _resize_and_shift(frames: Tensor, config: SpectrogramAugmentConfig, generator: torch.Generator) -> Tensor:
+    batch, num_frames, num_mels = frames.shape
+    affine = torch.zeros(batch, 2, 3)
+    affine[:, 0, 0] = 1 + _uniform(batch, config.mel_stretch, generator)
+    affine[:, 0, 2] = 2 * _uniform(batch, config.mel_shift, generator)  # the grid runs from -1 to 1
+    affine[:, 1, 1] = 1 + _uniform(batch, config.stretch, generator)
+    affine[:, 1, 2] = _uniform(batch, config.stretch, generator)
+    grid = torch.nn.functional.affine_grid(affine, [batch, 1, num_frames, num_mels], align_corners=False)
+    grid = grid.to(frames.device, frames.dtype)
+    resized = torch.nn.functional.grid_sample(frames[:, None], grid, padding_mode="zeros", align_corners=False)
+    return resized[:, 0]
+
+
+def _outside_mask(frames: Tensor, axis: int, share: float, generator: torch.Generator) -> Tensor:
+    batch, size = frames.shape[0], frames.shape[axis]
+    width = torch.rand(batch, 1, generator=generator) * share * size
+    start = torch.rand(batch, 1, generator=generator) * (size - width)
+    position = torch.arange(size)[None]
+    return ((position < start) | (position >= start + width)).to(frames.device, frames.dtype)

@@ -1,0 +1,131 @@
+"""What a recipe trains and tests on: clips of a fold, the taxonomy, and a target for each labelled clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aed.data.label_budget import read_label_budget
+from aed.data.records import Clip
+from aed.data.source import load_source
+from aed.data.splits import group_folds, official_folds
+from aed.errors import ConfigError, DataError
+from aed.ontology.graph import load_ontology
+from aed.ontology.labels import LabelMap, clip_target_node, load_label_map, node_targets
+from aed.ontology.taxonomy import Taxonomy, build_taxonomy
+from aed.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class FoldClips:
+    """Clips of one fold of a recipe.
+
+    Attributes:
+        fold: Number of the held-out fold; None where nothing is held out.
+        labelled: Training clips whose labels may be used.
+        unlabelled: Clips that teach by consistency: all training clips and the further sources; none of the held-out
+            fold's content groups.
+        test: Held-out clips.
+    """
+
+    fold: int | None
+    labelled: tuple[Clip, ...]
+    unlabelled: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+
+
+def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
+    """Numbers of the recipe's folds, empty where nothing is held out."""
+    clips = load_source(recipe.data.source, root).clips
+    return tuple(fold.number for fold in _folds(recipe, clips))
+
+
+def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips:
+    """Choose the clips of a fold.
+
+    Args:
+        recipe: Sources, folds, label budget.
+        fold: Held-out fold; None only for a recipe that holds nothing out.
+        root: Data root; None where the recipe's sources need none.
+
+    Raises:
+        ConfigError: The recipe has no such fold.
+        DataError: A source or a budget is missing.
+    """
+    clips = load_source(recipe.data.source, root).clips
+    train, test = _cut(recipe, fold, clips)
+    labelled = train
+    if recipe.data.labels_percent < 100:
+        assert fold is not None
+        budget = read_label_budget(recipe.data.source, recipe.data.labels_percent, recipe.data.label_draw, fold)
+        labelled = tuple(clip for clip in train if clip.clip_id in budget)
+        if missing := len(budget) - len(labelled):
+            raise DataError(f"{missing} of the {len(budget)} clips of the label budget are not in {recipe.data.source}")
+    held_out = {clip.group for clip in test}
+    further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
+    return FoldClips(fold, labelled, (*train, *(clip for clip in further if clip.group not in held_out)), test)
+
+
+def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
+    """Held-out clips of a fold, never trained on."""
+    return fold_clips(recipe, fold, root).test
+
+
+def _folds(recipe: Recipe, clips: tuple[Clip, ...]):  # type: ignore[no-untyped-def]
+    if recipe.data.folds == "none":
+        return ()
+    if recipe.data.folds == "official":
+        return official_folds(clips)
+    return group_folds(clips, recipe.data.folds.groups, recipe.data.folds.seed)
+
+
+def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    folds = _folds(recipe, clips)
+    if fold is None and not folds:
+        if recipe.data.labels_percent < 100:
+            raise ConfigError("data.labels_percent below 100 needs folds: label budgets are made per fold")
+        return clips, ()
+    for candidate in folds:
+        if candidate.number == fold:
+            return candidate.train, candidate.test
+    known = ", ".join(str(candidate.number) for candidate in folds) or "none: leave the fold out"
+    raise ConfigError(f"recipe {recipe.name} has no fold {fold}: its folds are {known}")
+
+
+def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
+    """The recipe's label map, restricted to labels that occur."""
+    label_map = load_label_map(recipe.data.label_map)
+    return label_map.restricted({label for clip in clips for label in clip.labels})
+
+
+def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
+    """The tree over the labels that occur in the recipe's source, the same for all its folds."""
+    label_map = recipe_label_map(recipe, load_source(recipe.data.source, root).clips)
+    return build_taxonomy(
+        load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
+    )
+
+
+def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
+    """Targets of labelled clips.
+
+    Returns:
+        (clip, node) float32: one-hot at the label's node (single label), or 1 present, 0 absent, -1 unknown (multi label).
+
+    Raises:
+        DataError: A clip's labels are unmapped, so that nothing can be learned from it.
+    """
+    label_map, ontology = load_label_map(recipe.data.label_map), load_ontology()
+    if recipe.taxonomy.task == "multi":
+        rows = [node_targets(taxonomy, ontology, label_map, clip.labels) for clip in clips]
+        return np.stack(rows).astype(np.float32)
+    targets = np.zeros((len(clips), taxonomy.num_nodes), dtype=np.float32)
+    for row, clip in enumerate(clips):
+        node = clip_target_node(taxonomy, label_map, clip.labels, ontology)
+        if node is None:
+            raise DataError(f"{clip.clip_id}: its labels {clip.labels} are no node of the taxonomy; leave the clip out")
+        targets[row, node] = 1
+    return targets

@@ -1,0 +1,154 @@
+"""The training loop on lightning-fabric: one device or several processes, float32 or bf16, resumable at any step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from aed.data.batches import StepBatches, step_loader
+from aed.model import TreeModel
+from aed.train.checkpoint import load_checkpoint, save_checkpoint
+from aed.train.objective import Objective
+from aed.train.recipe import OptimConfig
+
+_EMA_WARMUP_STEPS = 10
+"""The average forgets faster at first: decay = min(ema_decay, (1 + steps) / (this + steps)), as in TensorFlow's EMA."""
+
+OnStep = Callable[[int, dict[str, float]], None]
+"""Called after a step with (steps done, losses by name)."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """How this process trains, apart from what is trained.
+
+    Attributes:
+        folder: Run folder, for checkpoints.
+        identity: What a checkpoint must agree on to be resumed.
+        workers: Processes that make batches; 0 makes them here.
+        checkpoint_seconds: Time between checkpoints.
+        on_step: Told of each step, on the first process.
+    """
+
+    folder: Path
+    identity: dict[str, Any]
+    workers: int
+    checkpoint_seconds: float
+    on_step: OnStep
+
+
+def fit(
+    fabric: Fabric, model: TreeModel, batches: StepBatches, objective: Objective, optim: OptimConfig, session: Session
+) -> TreeModel:
+    """Train a model and return its averaged weights, in evaluation mode.
+
+    Starts from the checkpoint in the session's folder where there is one. The result depends on the seeds alone, not on
+    workers, checkpoints or restarts.
+
+    Args:
+        fabric: Launched; decides device, precision and processes.
+        model: Fresh model.
+        batches: Batch of each step.
+        objective: Losses of each step.
+        optim: Optimisation settings.
+        session: Folder, workers, callbacks.
+
+    Raises:
+        ModelError: The checkpoint belongs to another run.
+        StorageError: A checkpoint cannot be written.
+    """
+    average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(_parameter_groups(model, optim.weight_decay), lr=optim.lr)
+    first_step = _restore(session, model, average, optimizer)
+    average = fabric.to_device(average)
+    teacher: TreeModel = average.module.eval()
+    network, optimizer = fabric.setup(model, optimizer)
+    model.train()
+    last_saved = time.monotonic()
+    loader = fabric.setup_dataloaders(
+        step_loader(batches, first_step, optim.steps, session.workers), use_distributed_sampler=False
+    )
+    for step, batch in enumerate(loader, first_step):
+        _set_learning_rate(optimizer, optim, step)
+        with fabric.autocast():
+            losses = objective(network, model, teacher, batch, step)
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(losses.total)
+        optimizer.step()
+        average.update_parameters(model)
+        teacher.eval()
+        session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
+        if fabric.is_global_zero and time.monotonic() - last_saved > session.checkpoint_seconds:
+            save_checkpoint(session.folder, _state(session, step + 1, model, average, optimizer))
+            last_saved = time.monotonic()
+    return teacher
+
+
+def learning_rate(optim: OptimConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine to zero at the last step."""
+    warmup = max(1, round(optim.warmup_fraction * optim.steps))
+    if step < warmup:
+        return optim.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, optim.steps - warmup)
+    return optim.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, optim: OptimConfig, step: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(optim, step)
+
+
+def _parameter_groups(model: TreeModel, weight_decay: float) -> list[dict[str, Any]]:
+    # biases and the scales of batch norm are not decayed, as is usual
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _ema(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        steps = int(count)
+        share = 1 - min(decay, (1 + steps) / (_EMA_WARMUP_STEPS + steps))
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, share)
+        else:  # counters of batch norm, index buffers
+            for target, source in zip(averaged, current, strict=True):
+                target.copy_(source)
+
+    return update
+
+
+def _restore(session: Session, model: TreeModel, average: AveragedModel, optimizer: torch.optim.Optimizer) -> int:
+    state = load_checkpoint(session.folder, session.identity)
+    if state is None:
+        return 0
+    model.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _state(
+    session: Session, step: int, model: TreeModel, average: AveragedModel, optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
+    return {
+        **session.identity,
+        "step": step,
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+
+
+def _numbers(named: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(value.detach()) for name, value in named.items()}

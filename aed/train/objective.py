@@ -1,0 +1,116 @@
+"""What training minimises: a batch in, named losses out. The loop does not know which method runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aed.data.batches import Batch
+from aed.features.mixup import mix, mixup_weights
+from aed.features.spectrogram_augment import augment_frames
+from aed.loss.consistency import multi_label_consistency, single_label_consistency
+from aed.loss.path import multi_label_loss, single_label_loss
+from aed.model import TreeModel
+from aed.ontology.taxonomy import Taxonomy
+from aed.train.recipe import Recipe
+from aed.train.short_window import draw_windows, window_targets
+from aed.tree.head import NodeScores
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Result of one step.
+
+    Attributes:
+        total: Scalar to minimise.
+        named: What it is made of, before weighting, and the share of unlabelled decisions that were sure.
+    """
+
+    total: Tensor
+    named: dict[str, Tensor]
+
+
+class Objective:
+    """Path likelihood on labelled clips plus weak-to-strong consistency on unlabelled ones.
+
+    Args:
+        recipe: Weights, thresholds and distortions.
+        taxonomy: The tree.
+        seed: Decides mixing and masks, together with the step.
+        rank: Process number; processes distort differently.
+    """
+
+    def __init__(self, recipe: Recipe, taxonomy: Taxonomy, seed: int, rank: int = 0) -> None:
+        self._recipe, self._taxonomy, self._seed, self._rank = recipe, taxonomy, seed, rank
+        self._depths = torch.tensor(taxonomy.depths)
+
+    def __call__(self, network: nn.Module, features: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
+        """Compute the losses of a step.
+
+        Args:
+            network: The model in training, perhaps wrapped for several processes; called as `TreeModel.forward`.
+            features: Gives the front end (no parameters).
+            teacher: The averaged model, which judges clean unlabelled clips.
+            batch: The step's clips.
+            step: Number of the step.
+        """
+        generator = torch.Generator().manual_seed(_step_seed(self._seed, step, self._rank))
+        with torch.no_grad():
+            clean = features.frames(torch.cat([batch.samples, batch.strong]))
+            frames = augment_frames(clean, self._recipe.augment.frames, generator)
+        labelled = len(batch.samples)
+        weight, partner = mixup_weights(labelled, self._recipe.augment.mixup_alpha, generator)
+        mixed = mix(frames[:labelled], weight, partner)
+        windows, audible = draw_windows(frames, features, generator)
+        scores: NodeScores = network(torch.cat([mixed, frames[labelled:]]), windows)
+        clip_scores = NodeScores(*(score[:, 0] for score in scores))
+        named = {"label": self._label_loss(_rows(clip_scores, 0, labelled), batch.targets, weight, partner)}
+        total = named["label"]
+        if self._recipe.optim.short_window_weight and self._taxonomy.task == "single":
+            short = NodeScores(*(score[:labelled, 1] for score in scores))
+            targets, counts = window_targets(
+                windows[:labelled, 1], audible[:labelled], batch.targets, self._taxonomy.none_index
+            )
+            partner_targets, partner_counts = window_targets(
+                windows[:labelled, 1], audible[:labelled][partner], batch.targets[partner], self._taxonomy.none_index
+            )
+            blend = weight.to(targets.device, targets.dtype)[:, None]
+            named["window"] = single_label_loss(
+                short, blend * targets + (1 - blend) * partner_targets, counts * partner_counts
+            )
+            total = total + self._recipe.optim.short_window_weight * named["window"]
+        if self._recipe.consistency is not None and len(batch.weak):
+            named["consistency"], named["sure"] = self._consistency(teacher, batch, _rows(clip_scores, labelled, None))
+            total = total + self._ramp(step) * self._recipe.consistency.weight * named["consistency"]
+        return Losses(total, named)
+
+    def _label_loss(self, scores: NodeScores, targets: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
+        if self._taxonomy.task == "single":
+            return single_label_loss(scores, mix(targets, weight, partner))
+        present, absent = (targets == 1).float(), (targets == 0).float()
+        return multi_label_loss(scores, mix(present, weight, partner), mix(absent, weight, partner))
+
+    def _consistency(self, teacher: TreeModel, batch: Batch, student: NodeScores) -> tuple[Tensor, Tensor]:
+        assert self._recipe.consistency is not None
+        threshold = self._recipe.consistency.threshold
+        with torch.no_grad():
+            judged: NodeScores = teacher.score_clips(batch.weak)
+        if self._taxonomy.task == "single":
+            return single_label_consistency(judged.log_p, student, self._depths.to(judged.log_p.device), threshold)
+        return multi_label_consistency(judged, student, threshold)
+
+    def _ramp(self, step: int) -> float:
+        assert self._recipe.consistency is not None
+        ramp_steps = self._recipe.consistency.ramp_fraction * self._recipe.optim.steps
+        return min(1.0, (step + 1) / ramp_steps) if ramp_steps else 1.0
+
+
+def _rows(scores: NodeScores, start: int, stop: int | None) -> NodeScores:
+    return NodeScores(scores.log_p[start:stop], scores.log_not_p[start:stop])
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0])

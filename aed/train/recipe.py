@@ -1,0 +1,223 @@
+"""A recipe: one experiment as one YAML file, every key checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from aed.errors import ConfigError
+from aed.features.spectrogram_augment import SpectrogramAugmentConfig
+from aed.features.waveform_augment import WaveformAugmentConfig
+from aed.loss.consistency import ConsistencyConfig
+from aed.model import ModelConfig
+
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+
+
+class GroupFolds(BaseModel):
+    """Folds by content group, for data without official folds.
+
+    Attributes:
+        groups: Number of folds.
+        seed: Decides which group goes where.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: int = Field(5, ge=2)
+    seed: int = 0
+
+
+class DataConfig(BaseModel):
+    """Which clips teach and which are held out.
+
+    Attributes:
+        source: Data set name, `folder:<path>` or `csv:<path>`.
+        label_map: Label map of the source; a name or a YAML file.
+        folds: `official`, `none` (train on everything) or folds by content group.
+        labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
+        label_draw: Which of the budget's draws.
+        unlabelled_sources: Further sources whose clips teach by consistency only.
+        clip_seconds: Length of a training clip.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    label_map: str
+    folds: Literal["official", "none"] | GroupFolds = "official"
+    labels_percent: int = Field(100, ge=1, le=100)
+    label_draw: int = Field(1, ge=1)
+    unlabelled_sources: tuple[str, ...] = ()
+    clip_seconds: float = Field(5.0, gt=0)
+
+
+class TaxonomyConfig(BaseModel):
+    """How the tree is made from the ontology.
+
+    Attributes:
+        task: `single`: one leaf a clip; `multi`: any nodes.
+        none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["single", "multi"] = "single"
+    none_of_these: bool = True
+
+
+class AugmentConfig(BaseModel):
+    """What distorts the clips.
+
+    Attributes:
+        weak: Waveform distortion of clean unlabelled clips.
+        strong: Waveform distortion of labelled and of unlabelled clips.
+        frames: Distortion of log-mel frames.
+        mixup_alpha: Parameter of mixup's Beta distribution; 0 mixes nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weak: WaveformAugmentConfig = WaveformAugmentConfig()
+    strong: WaveformAugmentConfig = WaveformAugmentConfig(equalizer_probability=0.3, noise_probability=0.3)
+    frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig()
+    mixup_alpha: float = Field(0.2, ge=0)
+
+
+class OptimConfig(BaseModel):
+    """How the weights move: AdamW, linear warm-up, cosine decay to zero, an exponential moving average of the weights.
+
+    Attributes:
+        steps: Number of optimiser steps; the same at every label budget.
+        batch_size: Labelled clips per step, over all processes.
+        lr: Highest learning rate.
+        weight_decay: AdamW's decay.
+        warmup_fraction: Share of the steps over which the learning rate rises.
+        ema_decay: Decay per step of the average of the weights, which is the model that is kept.
+        short_window_weight: Factor on the loss of one short window per clip, as the detector will hear it.
+        made_silence_share: Share of the labelled clips that are silence or noise made by formula, as *none of these*.
+        precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(1000, gt=0)
+    batch_size: int = Field(32, gt=0)
+    lr: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warmup_fraction: float = Field(0.1, ge=0, lt=1)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    short_window_weight: float = Field(0.0, ge=0)
+    made_silence_share: float = Field(0.0, ge=0, lt=1)
+    precision: Precision = "auto"
+
+
+class Recipe(BaseModel):
+    """One experiment.
+
+    Attributes:
+        name: Short name, also the run folder's.
+        title: One line for people.
+        seed: Seed of the first run; fold k uses the same.
+        data: Clips.
+        taxonomy: Tree.
+        model: Network.
+        augment: Distortions.
+        consistency: How unlabelled clips teach; nothing where absent.
+        optim: Optimisation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    seed: int = Field(1, ge=0)
+    data: DataConfig
+    taxonomy: TaxonomyConfig = TaxonomyConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    consistency: ConsistencyConfig | None = None
+    optim: OptimConfig = OptimConfig()
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits that name the experiment: sha256 of all settings but the title."""
+        settings = self.model_dump(mode="json", exclude={"title"})
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_yaml(self) -> str:
+        """The resolved recipe, every default spelled out."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return text
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `key.sub=value` overrides.
+
+    Args:
+        path: YAML file.
+        overrides: Values are YAML: `optim.lr=1e-3`, `consistency=null`.
+
+    Raises:
+        ConfigError: Missing file, wrong YAML, unknown key or wrong type.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"recipe {path} does not exist: 'aed recipe list' names the shipped ones") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"recipe {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"recipe {path}: expected keys and values, got {type(raw).__name__}")
+    for override in overrides:
+        _apply(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"recipe {path}: {_first_problem(error)}") from error
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set {override}: expected KEY=VALUE such as optim.lr=1e-3")
+    *parents, last = key.split(".")
+    place = raw
+    for parent in parents:
+        if place.get(parent) is None:
+            place[parent] = {}
+        place = place[parent]
+        if not isinstance(place, dict):
+            raise ConfigError(f"--set {override}: '{parent}' is a value, it has no keys below it")
+    place[last] = _yaml_value(text, override)
+
+
+def _yaml_value(text: str, override: str) -> Any:
+    # YAML 1.1 reads 1e-3 as text; everybody means the number
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text):
+        return float(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: '{text}' is not a YAML value") from error
+
+
+def _first_problem(error: pydantic.ValidationError) -> str:
+    problems = error.errors()
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"]) or "recipe"
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key '{where}': remove it or correct its spelling"
+    else:
+        message = f"'{where}': {first['msg']}, got {first['input']!r:.80}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return message + more

@@ -1,0 +1,225 @@
+"""One run: a recipe and a fold in, a model folder out, which says how it was made."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from aed.data.batches import Labelled, StepBatches
+from aed.data.records import Clip
+from aed.data.waveforms import WaveformStore
+from aed.errors import ConfigError, DataError
+from aed.features.waveform_augment import WaveformAugment
+from aed.model import TreeModel, count_parameters
+from aed.ontology.taxonomy import Taxonomy
+from aed.storage import write_atomic
+from aed.timebase import samples_from_seconds
+from aed.train.checkpoint import FILE_NAME as CHECKPOINT
+from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
+from aed.train.loop import Session, fit
+from aed.train.objective import Objective
+from aed.train.recipe import Precision, Recipe
+
+RUN_FILE, RECIPE_FILE = "run.json", "recipe.yaml"
+_RECORDED_VERSIONS = ("torch", "torchaudio", "numpy", "audiomentations")
+
+
+class Listener(Protocol):
+    """Who watches a run."""
+
+    def on_decode(self, what: str, done: int, total: int) -> None:
+        """A clip was decoded."""
+
+    def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
+        """Training begins."""
+
+    def on_step(self, done: int, losses: dict[str, float]) -> None:
+        """A step was made."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, apart from what.
+
+    Attributes:
+        folder: Run folder.
+        resume: Go on from the folder's checkpoint, or return at once where the run is complete.
+        accelerator: `cpu`, `cuda` or `auto`, for lightning-fabric.
+        workers: Processes that make batches.
+        checkpoint_seconds: Time between checkpoints.
+    """
+
+    folder: Path
+    resume: bool = False
+    accelerator: str = "auto"
+    workers: int = 0
+    checkpoint_seconds: float = 30.0
+
+
+def train_run(
+    recipe: Recipe, fold: int | None, root: Path | None, options: RunOptions, listener: Listener
+) -> dict[str, Any]:
+    """Train one fold and write the model folder.
+
+    Args:
+        recipe: The experiment.
+        fold: Held-out fold; None where the recipe holds nothing out.
+        root: Data root; None where the recipe's sources need none.
+        options: Folder, device, workers.
+        listener: Told of progress.
+
+    Returns:
+        What `run.json` holds.
+
+    Raises:
+        ConfigError: The folder holds a run and `resume` is not set, or another recipe's run.
+        DataError, ModelError, StorageError: See the message.
+    """
+    if (finished := _claim_folder(recipe, options)) is not None:
+        return finished
+    started = time.monotonic()
+    taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    precision = resolved_precision(recipe.optim.precision, options.accelerator)
+    fabric = Fabric(
+        accelerator=options.accelerator,
+        devices=processes if processes > 1 else 1,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=precision,
+    )
+    fabric.launch()
+    store = WaveformStore.open(_every_clip(clips), recipe.model.features.rate_hz, progress=listener.on_decode)
+    model = fresh_model(recipe, taxonomy)
+    listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
+    session = Session(
+        folder=options.folder,
+        identity={"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest},
+        workers=options.workers,
+        checkpoint_seconds=options.checkpoint_seconds,
+        on_step=listener.on_step if fabric.is_global_zero else lambda done, losses: None,
+    )
+    objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank)
+    batches = _batches(recipe, taxonomy, clips, store, fabric)
+    trained = fit(fabric, model, batches, objective, recipe.optim, session)
+    record = {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.digest,
+        "fold": fold,
+        "seed": recipe.seed,
+        "commit": source_commit(),
+        "steps": recipe.optim.steps,
+        "parameters": count_parameters(model),
+        "labelled_clips": len(clips.labelled),
+        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency else 0,
+        "skipped": store.skipped,
+        "seconds": round(time.monotonic() - started, 1),
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+        "precision": precision,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _RECORDED_VERSIONS},
+    }
+    if fabric.is_global_zero:
+        trained.cpu().save(options.folder)
+        write_atomic(options.folder / RUN_FILE, json.dumps(record, indent=2) + "\n")
+        (options.folder / CHECKPOINT).unlink(missing_ok=True)
+    fabric.barrier()
+    return record
+
+
+def fresh_model(recipe: Recipe, taxonomy: Taxonomy) -> TreeModel:
+    """Model with initial weights drawn from the recipe's seed; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return TreeModel(recipe.model, taxonomy)
+
+
+def resolved_precision(precision: Precision, accelerator: str) -> Literal["32-true", "bf16-mixed"]:
+    """What `auto` means on this machine: bf16 on a GPU or a processor with instructions for it, else float32."""
+    if precision != "auto":
+        return precision
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def source_commit() -> str | None:
+    """Commit of the checkout that this code runs from, with `+` where files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit.stdout.strip()
+
+
+def _claim_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
+    """Prepare the run folder; the record of the run where it is complete already."""
+    folder = options.folder
+    if (folder / RECIPE_FILE).exists() and not options.resume:
+        raise ConfigError(f"{folder} already holds a run: use --resume to go on with it, or --out for another folder")
+    if (folder / RUN_FILE).exists():
+        record: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        if record["recipe_hash"] != recipe.digest:
+            raise ConfigError(
+                f"{folder} holds a finished run of another recipe ({record['recipe_hash']}): use --out for another folder"
+            )
+        return record
+    if int(os.environ.get("RANK", "0")) == 0:
+        write_atomic(folder / RECIPE_FILE, recipe.to_yaml())
+    return None
+
+
+def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:
+    """All clips of the source, held-out ones too, so that every fold shares one store."""
+    unique = {clip.clip_id: clip for clip in (*clips.unlabelled, *clips.test)}
+    return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
+
+
+def _batches(recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, store: WaveformStore, fabric: Fabric) -> StepBatches:
+    place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
+    labelled = tuple(clip for clip in clips.labelled if clip.clip_id in place)
+    unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
+    silence_target = None
+    if taxonomy.none_index is not None and recipe.optim.made_silence_share:
+        silence_target = np.eye(taxonomy.num_nodes, dtype=np.float32)[taxonomy.none_index]
+    optim, rate_hz, processes = recipe.optim, recipe.model.features.rate_hz, fabric.world_size
+    unlabelled_batch_size = recipe.consistency.batch_size if recipe.consistency else 0
+    if optim.batch_size % processes or unlabelled_batch_size % processes:
+        raise ConfigError(
+            f"batch sizes {optim.batch_size} and {unlabelled_batch_size} cannot be shared by {processes} processes"
+        )
+    if not labelled:
+        raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
+    return StepBatches(
+        store,
+        Labelled(np.asarray([place[clip.clip_id] for clip in labelled]), clip_targets(recipe, taxonomy, labelled)),
+        np.asarray(unlabelled, dtype=np.int64),
+        clip_samples=samples_from_seconds(recipe.data.clip_seconds, rate_hz),
+        batch_size=optim.batch_size,
+        unlabelled_batch_size=unlabelled_batch_size,
+        made_silence=round(optim.made_silence_share * optim.batch_size),
+        silence_target=silence_target,
+        weak=WaveformAugment(recipe.augment.weak, rate_hz),
+        strong=WaveformAugment(recipe.augment.strong, rate_hz),
+        seed=recipe.seed,
+        rank=fabric.global_rank,
+        world_size=processes,
+    )
