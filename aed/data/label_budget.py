@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aed.data.records import Clip
+from aed.data.records import Clip, LoadedDataset
 from aed.data.splits import official_folds, seeded_order
 from aed.data.table import read_table, write_table
 from aed.errors import DataError, ManifestError
@@ -61,18 +61,21 @@ def budget_path(name: str, percent: int, folder: Path) -> Path:
     return folder / f"{name}_{percent}percent.csv"
 
 
-def write_label_budget(clips: Sequence[Clip], name: str, percent: int, folder: Path) -> Path:
+def write_label_budget(dataset: LoadedDataset, percent: int, folder: Path) -> Path:
     """Write one budget file for all draws and test folds and return its path.
 
     Raises:
-        DataError: A clip has no official fold.
+        DataError: The data set is not complete, or has no official folds: the choice would depend on what is there.
         StorageError: The file cannot be written.
     """
+    name = dataset.info.name
+    if dataset.missing:
+        raise DataError(f"{name}: a label budget needs all clips, {len(dataset.missing)} are missing. Complete the set")
     path = budget_path(name, percent, folder)
     rows = [
         (draw, fold.number, clip_id)
         for draw in BUDGET_DRAWS
-        for fold in official_folds(clips)
+        for fold in official_folds(dataset.clips)
         for clip_id in make_label_budget(fold.train, percent, draw, fold.number)
     ]
     write_table(path, COLUMNS, rows)

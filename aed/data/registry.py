@@ -1,8 +1,4 @@
-"""The data sets that `aed` knows, by name, and the one door to all of them: `load_dataset`.
-
-A user's own sounds come through the same door: `folder:<path>` is a folder with one folder for each label, `csv:<path>`
-a manifest whose paths start from the data root. Both paths may be relative to the data root.
-"""
+"""The data sets that `aed` knows, by name, and how to load one from the data root."""
 
 from __future__ import annotations
 
@@ -12,9 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from aed.data import audioset, dcase2016, esc50, glass_break, sesa
-from aed.data.folder import load_folder
 from aed.data.groups import content_groups_path, read_content_groups, with_content_groups
-from aed.data.manifest import read_manifest
 from aed.data.records import DatasetInfo, LoadedDataset, Loader
 from aed.errors import DataError
 
@@ -93,18 +87,12 @@ def load_dataset(name: str, root: Path) -> LoadedDataset:
     """Load a data set: the clips that are present, with their content groups, and what is missing.
 
     Args:
-        name: A name of `DATASETS`, `folder:<path>` or `csv:<path>`.
+        name: A name of `DATASETS`; a user's own sounds come through `aed.data.source`.
         root: The data root.
 
     Raises:
-        DataError: Unknown name, or the data set's folder is not there. Single absent files are no error, except in a
-            manifest, which lists what should be used.
+        DataError: Unknown name, or the data set's folder is not there. Single absent files are no error.
     """
-    kind, separator, path = name.partition(":")
-    if separator and kind == "folder":
-        return _grouped(load_folder(root / path))
-    if separator and kind == "csv":
-        return _grouped(_load_manifest(name, root / path, root))
     spec = dataset_spec(name)
     folder = dataset_folder(spec.info, root)
     if folder is None:
@@ -114,11 +102,6 @@ def load_dataset(name: str, root: Path) -> LoadedDataset:
             f"{source}, or correct the data root"
         )
     return _grouped(spec.load(spec.info, folder))
-
-
-def _load_manifest(name: str, path: Path, root: Path) -> LoadedDataset:
-    info = DatasetInfo(name, f"manifest {path.name}", (), "your own", "", None, None)
-    return LoadedDataset(info, tuple(sorted(read_manifest(path, root), key=lambda clip: clip.clip_id)))
 
 
 def _grouped(loaded: LoadedDataset) -> LoadedDataset:

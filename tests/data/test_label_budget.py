@@ -72,7 +72,7 @@ def test_shipped_budgets(name: str, percent: int, per_class: int) -> None:
 @pytest.mark.parametrize("name", BUDGET_DATASETS)
 @pytest.mark.parametrize("percent", BUDGET_PERCENTS)
 def test_shipped_budgets_are_what_the_command_makes(data_root: Path, tmp_path: Path, name: str, percent: int) -> None:
-    made = write_label_budget(load_dataset(name, data_root).clips, name, percent, tmp_path)
+    made = write_label_budget(load_dataset(name, data_root), percent, tmp_path)
     assert made.read_bytes() == budget_path(name, percent, manifests_folder() / "label_budgets").read_bytes()
 
 

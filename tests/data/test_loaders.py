@@ -9,6 +9,7 @@ from aed.data.audio_files import audio_files
 from aed.data.esc50 import ESC10_CLASSES, ESC11_DEVELOPMENT_CLASSES, ESC21_CLASSES
 from aed.data.records import LoadedDataset
 from aed.data.registry import DATASETS, data_root, load_dataset
+from aed.data.source import load_source
 from aed.data.table import read_table
 from aed.errors import DataError, ManifestError
 from tests.data.layouts import LAYOUTS, SEGMENTS_HEADER, make_esc50, make_glass_break, make_sesa, touch_audio
@@ -161,16 +162,18 @@ def test_folder_of_folders(tmp_path: Path) -> None:
     for name in ("doorbell/a.wav", "doorbell/kitchen/b.flac", "kettle/c.ogg"):
         touch_audio(tmp_path / "own" / name)
     stray = touch_audio(tmp_path / "own/loose.wav")
-    loaded = load_dataset("folder:own", tmp_path)
+    loaded = load_source(f"folder:{tmp_path / 'own'}")
     assert [(clip.clip_id, clip.labels) for clip in loaded.clips] == [
         ("own/doorbell/a", ("doorbell",)),
         ("own/doorbell/kitchen/b", ("doorbell",)),
         ("own/kettle/c", ("kettle",)),
     ]
     assert loaded.strays == (stray,)
-    assert load_dataset(f"folder:{tmp_path / 'own'}", Path("/")).clips == loaded.clips
     with pytest.raises(DataError, match="not there"):
-        load_dataset("folder:none", tmp_path)
+        load_source(f"folder:{tmp_path / 'none'}")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="got none"):
+        load_source(f"folder:{tmp_path / 'empty'}")
 
 
 def test_unknown_name_gets_the_nearest(tmp_path: Path) -> None:

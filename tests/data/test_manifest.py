@@ -7,6 +7,7 @@ import pytest
 from aed.data.manifest import read_manifest, write_manifest
 from aed.data.records import Clip
 from aed.data.registry import load_dataset
+from aed.data.source import load_source
 from aed.errors import ManifestError
 from aed.ontology.label_map import LabelMap, LabelTarget
 from tests.data.layouts import LAYOUTS, touch_audio
@@ -42,7 +43,7 @@ def test_written_and_read_again_is_the_same(tmp_path: Path, name: str) -> None:
     clips = load_dataset(name, tmp_path).clips
     write_manifest(tmp_path / "m.csv", clips, tmp_path)
     assert tuple(read_manifest(tmp_path / "m.csv", tmp_path)) == clips
-    assert load_dataset("csv:m.csv", tmp_path).clips == clips
+    assert load_source(f"csv:{tmp_path / 'm.csv'}").clips == clips
 
 
 @pytest.mark.parametrize(
