@@ -21,10 +21,12 @@ FORMATS = (".png", ".svg")
 
 # The geometry of the picture, in inches, chosen by eye.
 _ROW_INCHES = 0.21  # one leaf
-_CHARACTER_INCHES = 0.078  # mean width of a character at the font size below
 _GAP_INCHES = 0.35  # room for the branches between two columns
+_PADDING_INCHES = 0.05  # between a name and its branch
 _MARGIN_INCHES = 0.15
 _FONT_POINTS = 8.5
+_LINE_POINTS = 0.8
+_POINTS_PER_INCH = 72
 _PNG_DOTS_PER_INCH = 150
 _MAX_PNG_PIXELS = 32_000  # of the higher side; what picture viewers and the renderer take
 
@@ -81,7 +83,8 @@ def _figure(taxonomy: Taxonomy, notes: Mapping[int, str]) -> Figure:
     except ImportError as error:
         raise missing_extra("Drawing a picture", "train") from error
     names = [f"{node.name}  {notes[i]}" if i in notes else node.name for i, node in enumerate(taxonomy.nodes)]
-    lefts, width = _columns(taxonomy, names)
+    widths = [_text_inches(name, bold=not taxonomy.is_leaf(index)) for index, name in enumerate(names)]
+    lefts, width = _columns(taxonomy, widths)
     rows = _rows(taxonomy)
     height = (len(taxonomy.leaves) + 1) * _ROW_INCHES
     figure = Figure(figsize=(width + 2 * _MARGIN_INCHES, height + 2 * _MARGIN_INCHES))
@@ -90,16 +93,26 @@ def _figure(taxonomy: Taxonomy, notes: Mapping[int, str]) -> Figure:
     axes.set(xlim=(-_MARGIN_INCHES, width + _MARGIN_INCHES), ylim=(height, -_MARGIN_INCHES))
     axes.axis("off")
     for index in range(taxonomy.num_nodes):
-        _draw_node(axes, taxonomy, index, names, lefts, rows)
+        end = lefts[taxonomy.nodes[index].depth] + widths[index]
+        _draw_name(axes, taxonomy, index, names[index], end - widths[index], rows[index])
+        _draw_branches(axes, taxonomy, index, end, lefts, rows)
     return figure
 
 
-def _columns(taxonomy: Taxonomy, names: list[str]) -> tuple[list[float], float]:
+def _text_inches(text: str, *, bold: bool) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(size=_FONT_POINTS, weight="bold" if bold else "normal")
+    return float(TextPath((0, 0), text, prop=font).get_extents().width) / _POINTS_PER_INCH
+
+
+def _columns(taxonomy: Taxonomy, widths: list[float]) -> tuple[list[float], float]:
     """Return the left edge of the column of each depth, and the width of all, in inches."""
     lefts = [0.0]
     for depth in range(taxonomy.max_depth + 1):
-        here = [name for name, node in zip(names, taxonomy.nodes, strict=True) if node.depth == depth]
-        lefts.append(lefts[-1] + max(map(len, here)) * _CHARACTER_INCHES + _GAP_INCHES)
+        here = [width for width, node in zip(widths, taxonomy.nodes, strict=True) if node.depth == depth]
+        lefts.append(lefts[-1] + max(here) + _GAP_INCHES)
     return lefts, lefts[-1]
 
 
@@ -123,25 +136,33 @@ def _rows(taxonomy: Taxonomy) -> list[float]:
     return rows
 
 
-def _draw_node(
-    axes: Axes, taxonomy: Taxonomy, index: int, names: list[str], lefts: list[float], rows: list[float]
+def _draw_name(axes: Axes, taxonomy: Taxonomy, index: int, name: str, left: float, row: float) -> None:
+    is_concept = taxonomy.nodes[index].kind == "concept"
+    axes.text(
+        left,
+        row,
+        name,
+        size=_FONT_POINTS,
+        va="center",
+        color=_colour(taxonomy, index) if is_concept else _QUIET_COLOUR,
+        style="normal" if is_concept else "italic",
+        weight="normal" if taxonomy.is_leaf(index) else "bold",
+    )
+
+
+def _draw_branches(
+    axes: Axes, taxonomy: Taxonomy, index: int, name_end: float, lefts: list[float], rows: list[float]
 ) -> None:
-    """Draw a node's name and the branches to its children."""
-    node, children = taxonomy.nodes[index], taxonomy.children(index)
-    left, row, colour = lefts[node.depth], rows[index], _colour(taxonomy, index)
-    text_colour = colour if node.kind == "concept" else _QUIET_COLOUR
-    style = "normal" if node.kind == "concept" else "italic"
-    weight = "bold" if children else "normal"
-    axes.text(left, row, names[index], size=_FONT_POINTS, color=text_colour, style=style, weight=weight, va="center")
+    """Draw the lines from the end of a node's name to its children."""
+    children = taxonomy.children(index)
     if not children:
         return
-    trunk = lefts[node.depth + 1] - _GAP_INCHES / 2
-    text_end = left + len(names[index]) * _CHARACTER_INCHES + 0.05
-    axes.plot([min(text_end, trunk), trunk], [row, row], color=colour, linewidth=0.8)
-    axes.plot([trunk, trunk], [rows[children[0]], rows[children[-1]]], color=colour, linewidth=0.8)
+    child_left = lefts[taxonomy.nodes[index].depth + 1] - _PADDING_INCHES
+    trunk, colour = child_left + _PADDING_INCHES - _GAP_INCHES / 2, _colour(taxonomy, index)
+    axes.plot([name_end + _PADDING_INCHES, trunk], [rows[index]] * 2, color=colour, linewidth=_LINE_POINTS)
+    axes.plot([trunk, trunk], [rows[children[0]], rows[children[-1]]], color=colour, linewidth=_LINE_POINTS)
     for child in children:
-        branch_colour = _colour(taxonomy, child)
-        axes.plot([trunk, lefts[node.depth + 1] - 0.05], [rows[child]] * 2, color=branch_colour, linewidth=0.8)
+        axes.plot([trunk, child_left], [rows[child]] * 2, color=_colour(taxonomy, child), linewidth=_LINE_POINTS)
 
 
 def _colour(taxonomy: Taxonomy, index: int) -> str:
