@@ -15,9 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-PRESENT = 1
-ABSENT = 0
-UNKNOWN = -1
+from aed.ontology.labels import PRESENT, UNKNOWN
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating]

@@ -26,7 +26,7 @@ class TestLook:
 
     Attributes:
         date: When, ISO 8601 with its time zone.
-        commit: Commit of the code that trained the model.
+        commit: Commit of the code that trained the model; None where that is unknown.
         recipe: Name of the recipe.
         recipe_hash: Hash of the resolved recipe.
         fold: The test fold.
@@ -38,7 +38,7 @@ class TestLook:
     __test__ = False  # its name begins with Test, yet it is not for pytest to collect
 
     date: str
-    commit: str
+    commit: str | None
     recipe: str
     recipe_hash: str
     fold: int

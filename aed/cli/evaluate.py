@@ -1,0 +1,104 @@
+"""`aed evaluate`: how good a trained model is on the fold that it never saw, and whether it is better than another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from aed.errors import ConfigError, DataError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("evaluate")(_evaluate)
+
+
+def _evaluate(
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A run folder, or a folder that holds fold1, fold2 and so on.")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare", help="Compare two evaluated runs, or folders of folds, clip by clip. Looks at no test fold."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw confusion.png into the folders.")] = True,
+) -> None:
+    """Evaluate a trained model on its own test fold, or all folds of a recipe.
+
+    Writes predictions.npz, metrics.json and confusion.png into the run folder. Every look at a test fold is recorded in
+    test_looks.jsonl.
+    """
+    if (model is None) == (compare is None):
+        raise ConfigError(
+            "aed evaluate: expected either --model FOLDER or --compare FOLDER FOLDER, got neither or both"
+        )
+    if model is not None:
+        _evaluate_model(model, as_json, draw)
+    elif compare is not None:
+        _compare(*compare, as_json)
+
+
+def _evaluate_model(folder: Path, as_json: bool, draw: bool) -> None:
+    """Evaluate and print.
+
+    Raises:
+        DataError: Clips could not be read; raised after everything else was done and printed.
+    """
+    from aed.study.evaluate import evaluate_run
+    from aed.study.report import evaluation_to_dict
+    from aed.study.table import evaluation_tables
+
+    with _progress() as progress:
+        found = evaluate_run(folder, draw=draw, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(evaluation_to_dict(found), indent=2, allow_nan=False))
+    else:
+        console = Console()
+        for table in evaluation_tables(found):
+            console.print(table)
+        console.print(
+            f"looks at test folds by recipe '{found.folds[0].run.recipe}' so far: {found.looks} ({found.ledger})"
+        )
+        console.print(f"written to {folder}")
+    skipped = {clip: reason for fold in found.folds for clip, reason in fold.skipped.items()}
+    if skipped:
+        first = next(iter(skipped.values()))
+        raise DataError(
+            f"{len(skipped)} clips could not be read and were left out: {', '.join(skipped)}; the first: {first}"
+        )
+
+
+def _compare(first: Path, second: Path, as_json: bool) -> None:
+    from aed.study.compare import compare_runs
+    from aed.study.report import comparison_to_dict
+    from aed.study.table import comparison_table
+
+    difference = compare_runs(first, second)
+    if as_json:
+        typer.echo(json.dumps(comparison_to_dict(difference), indent=2, allow_nan=False))
+    else:
+        Console().print(comparison_table(difference, str(first), str(second)))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each run on stderr, gone when done."""
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(run: str, done: int, total: int) -> None:
+            if run not in tasks:
+                tasks[run] = bars.add_task(f"evaluating {run}", total=total)
+            bars.update(tasks[run], completed=done)
+
+        yield show

@@ -1,0 +1,106 @@
+"""Evaluate trained folds on their own test folds: predictions, figures, a picture, a line in the ledger of looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from aed.errors import DataError
+from aed.ontology.taxonomy import Taxonomy
+from aed.storage import write_atomic
+from aed.study.aggregate import summarise_folds
+from aed.study.confusion import draw_confusion
+from aed.study.ledger import TestLook, append_look, count_looks, ledger_path
+from aed.study.predict import TestFold, predict_test_fold
+from aed.study.predictions import FILE_NAME as PREDICTIONS_FILE
+from aed.study.predictions import pool
+from aed.study.report import Evaluation, FoldEvaluation, evaluation_to_dict, fold_to_dict, without_nan
+from aed.study.runs import Run, find_runs, read_taxonomy
+from aed.study.score import Scores, SingleLabelScores, score
+
+METRICS_FILE = "metrics.json"
+CONFUSION_FILE = "confusion.png"
+
+Progress = Callable[[str, int, int], None]
+"""Told of (which run, clips done, clips in all)."""
+Predict = Callable[[Run, Path | None, Callable[[int, int], None]], TestFold]
+
+
+def evaluate_run(
+    folder: Path,
+    root: Path | None = None,
+    *,
+    draw: bool = True,
+    ledger: Path | None = None,
+    progress: Progress = lambda run, done, total: None,
+    predict: Predict = predict_test_fold,
+) -> Evaluation:
+    """Evaluate a run, or every fold in a folder of runs, and write what was found into the folders.
+
+    Every fold gets `predictions.npz`, `metrics.json` and, single-label, `confusion.png`; a folder of folds gets the
+    pooled `metrics.json` and `confusion.png`. Every look at a test fold is recorded before its figures are returned.
+
+    Args:
+        folder: A run folder, or a folder of `fold1`, `fold2` and so on.
+        root: Data root; from the environment by default.
+        draw: Draw the confusion pictures.
+        ledger: Where looks are recorded; by default `ledger_path`.
+        progress: Told of each batch of clips.
+        predict: Scores a test fold.
+
+    Raises:
+        ModelError: No run, a damaged one, or one of another taxonomy.
+        DataError: Data are missing, or the folds overlap.
+        StorageError: Something cannot be written.
+    """
+    runs = find_runs(folder)
+    taxonomy = read_taxonomy(runs[0].folder)
+    ledger = ledger or ledger_path(runs[0].folder)
+    folds, parts = [], []
+    for run in runs:
+        tested = predict(run, root, partial(progress, run.folder.name))
+        folds.append(_evaluate_fold(run, tested, taxonomy, ledger, draw))
+        parts.append(tested.predictions)
+    pooled = score(pool(parts), taxonomy)
+    summary = summarise_folds([fold.scores.figures() for fold in folds], pooled.figures())
+    looks = count_looks(ledger, runs[0].recipe)
+    found = Evaluation(folder, taxonomy, tuple(folds), pooled, summary, looks, ledger)
+    if folder != runs[0].folder:
+        _write(evaluation_to_dict(found), pooled, taxonomy, folder, _title(found), draw)
+    return found
+
+
+def _evaluate_fold(run: Run, tested: TestFold, taxonomy: Taxonomy, ledger: Path, draw: bool) -> FoldEvaluation:
+    """Score a fold, record the look, and only then write what was found."""
+    tested.predictions.check_taxonomy(taxonomy, run.folder)
+    fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped)
+    append_look(_look(fold), ledger)
+    tested.predictions.save(run.folder / PREDICTIONS_FILE)
+    title = f"{run.recipe}, fold {run.fold}"
+    _write(fold_to_dict(fold, taxonomy), fold.scores, taxonomy, run.folder, title, draw)
+    return fold
+
+
+def _look(fold: FoldEvaluation) -> TestLook:
+    run = fold.run
+    if run.fold is None:
+        raise DataError(f"{run.folder}: nothing was held out to evaluate on; train it with folds")
+    figures = without_nan(fold.scores.figures())
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return TestLook(date, run.commit, run.recipe, run.recipe_hash, run.fold, run.seed, fold.scores.clips, figures)
+
+
+def _write(
+    content: dict[str, object], scores: Scores, taxonomy: Taxonomy, folder: Path, title: str, draw: bool
+) -> None:
+    write_atomic(folder / METRICS_FILE, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    if draw and isinstance(scores, SingleLabelScores) and len(scores.confusion.leaves):
+        title = f"{title}: {scores.class_clips} clips, {scores.leaf_accuracy:.1%} right"
+        draw_confusion(scores.confusion, taxonomy, folder / CONFUSION_FILE, title)
+
+
+def _title(found: Evaluation) -> str:
+    return f"{found.folds[0].run.recipe}, folds {', '.join(str(fold.run.fold) for fold in found.folds)}"

@@ -1,0 +1,111 @@
+"""What a run folder says about itself, read without loading the network."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aed.errors import ModelError, OntologyError
+from aed.ontology.taxonomy import Taxonomy
+
+RUN_FILE, TAXONOMY_FILE = "run.json", "taxonomy.json"
+_FOLD_FOLDER = re.compile(r"fold(\d+)")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained fold.
+
+    Attributes:
+        folder: Where it lies.
+        recipe: Name of the recipe.
+        recipe_hash: Hash of the resolved recipe.
+        fold: The held-out fold; None where nothing was held out.
+        seed: Seed of the training.
+        commit: Commit of the code that trained it; None where that is unknown.
+    """
+
+    folder: Path
+    recipe: str
+    recipe_hash: str
+    fold: int | None
+    seed: int
+    commit: str | None
+
+
+def find_runs(folder: Path) -> tuple[Run, ...]:
+    """Return the run in this folder, or else the runs in its folders `fold1`, `fold2` and so on, in order.
+
+    Raises:
+        ModelError: There is no finished run, or the folds were trained with different recipes.
+    """
+    if (folder / RUN_FILE).is_file():
+        return (read_run(folder),)
+    numbered = [(int(match[1]), path) for path in _folders_in(folder) if (match := _FOLD_FOLDER.fullmatch(path.name))]
+    runs = tuple(read_run(path) for _, path in sorted(numbered) if (path / RUN_FILE).is_file())
+    if not runs:
+        raise ModelError(
+            f"{folder}: no finished run here: expected {RUN_FILE}, or folders such as fold1 that hold one; "
+            "train with 'aed train', or name another folder"
+        )
+    for run in runs[1:]:
+        if run.recipe_hash != runs[0].recipe_hash:
+            raise ModelError(
+                f"{run.folder}: trained with another recipe than {runs[0].folder.name}: its hash is {run.recipe_hash}, "
+                f"expected {runs[0].recipe_hash}; train all folds with one recipe, or evaluate them one by one"
+            )
+    return runs
+
+
+def read_run(folder: Path) -> Run:
+    """Read `run.json`.
+
+    Raises:
+        ModelError: The file is missing, damaged, or lacks a key.
+    """
+    record = _read_json(folder / RUN_FILE)
+    try:
+        return Run(
+            folder=folder,
+            recipe=str(record["recipe"]),
+            recipe_hash=str(record["recipe_hash"]),
+            fold=None if record["fold"] is None else int(record["fold"]),
+            seed=int(record["seed"]),
+            commit=record["commit"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder / RUN_FILE}: damaged ({type(error).__name__}: {error}); train the run again"
+        ) from error
+
+
+def read_taxonomy(folder: Path) -> Taxonomy:
+    """Read the tree that a run's model uses.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    path = folder / TAXONOMY_FILE
+    try:
+        return Taxonomy.from_dict(_read_json(path))
+    except OntologyError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing: {path.parent} is no finished run; train it with 'aed train'") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read as JSON ({error}); train the run again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected a JSON object, got {type(content).__name__}; train the run again")
+    return content

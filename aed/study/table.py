@@ -1,0 +1,133 @@
+"""An evaluation or a comparison as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isnan
+
+from rich.table import Table
+
+from aed.metrics.average_precision import NodeAveragePrecision
+from aed.ontology.taxonomy import Taxonomy
+from aed.study.bootstrap import PairedDifference
+from aed.study.report import Evaluation
+from aed.study.score import MultiLabelScores, SingleLabelScores
+
+_TITLES = {
+    "leaf_accuracy": "leaf accuracy",
+    "none_share": "answered 'none of these'",
+    "none_recall": "'none of these' found",
+    "severity_of_mistakes": "severity of a mistake (edges)",
+    "severity_of_all": "severity of an answer (edges)",
+    "hierarchical_precision": "hierarchical precision",
+    "hierarchical_recall": "hierarchical recall",
+    "hierarchical_f": "hierarchical F",
+    "mean_average_precision": "mean average precision",
+    "label_prior": "label prior (chance)",
+    "times_prior": "times the prior",
+}
+_DEPTH_PREFIX = "accuracy_depth_"
+_UNLISTED_SUFFIX = "_unlisted_absent"
+_NOT_SHARES = ("severity", "times")  # figures that are no share of 1 and are not printed as per cent
+
+
+def evaluation_tables(found: Evaluation) -> Iterator[Table]:
+    """Yield the table of figures, and then that of classes or labels."""
+    yield _figures_table(found)
+    if isinstance(found.pooled, SingleLabelScores):
+        yield _classes_table(found.pooled, found.taxonomy)
+    else:
+        yield _labels_table(found.pooled, found.taxonomy)
+
+
+def comparison_table(difference: PairedDifference, first: str, second: str) -> Table:
+    """Return the table of a paired comparison."""
+    table = Table(
+        "", "value", title=f"{first} compared with {second}", box=None, show_header=False, title_justify="left"
+    )
+    table.add_row("clips, in content groups", f"{difference.clips}, {difference.groups}")
+    table.add_row(f"accuracy of {first}", f"{difference.accuracy_first:.2%}")
+    table.add_row(f"accuracy of {second}", f"{difference.accuracy_second:.2%}")
+    table.add_row("difference", f"{difference.difference:+.2%} ({difference.clips_gained:+d} clips)")
+    table.add_row("95 % interval", f"{difference.low:+.2%} to {difference.high:+.2%}")
+    only_one = f"{difference.only_first_right} the first, {difference.only_second_right} the second"
+    table.add_row("right in one alone", only_one)
+    share = f"{difference.share_not_better:.2%} of {difference.resamples}"
+    table.add_row("resamples with no gain", share)
+    return table
+
+
+def figure_title(name: str) -> str:
+    """Return what people call a figure."""
+    if name.startswith(_DEPTH_PREFIX):
+        return f"accuracy at depth {name.removeprefix(_DEPTH_PREFIX)}"
+    if name.endswith(_UNLISTED_SUFFIX):
+        return f"{_TITLES[name.removesuffix(_UNLISTED_SUFFIX)]}, unlisted as absent"
+    return _TITLES[name]
+
+
+def format_figure(name: str, value: float) -> str:
+    """Return a figure in its usual form, "-" where it has no value."""
+    if isnan(value):
+        return "-"
+    return f"{value:.2f}" if name.startswith(_NOT_SHARES) else f"{value:.1%}"
+
+
+def _figures_table(found: Evaluation) -> Table:
+    several = len(found.folds) > 1
+    folds = [f"fold {fold.run.fold}" for fold in found.folds]
+    clips = found.pooled.clips
+    title = f"{found.folds[0].run.recipe}: {clips} clips, {len(folds)} test fold{'s' if several else ''}"
+    table = Table(
+        "figure", *folds, *(("mean", "spread", "pooled") if several else ()), title=title, title_justify="left"
+    )
+    for figure in found.summary:
+        if all(isnan(value) for value in (*figure.per_fold, figure.pooled)):
+            continue
+        values = (*figure.per_fold, figure.mean, figure.spread, figure.pooled) if several else figure.per_fold
+        table.add_row(figure_title(figure.name), *(format_figure(figure.name, value) for value in values))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _classes_table(scores: SingleLabelScores, taxonomy: Taxonomy) -> Table:
+    table = Table("class", "path", "clips", "right", title="classes", title_justify="left")
+    for place, leaf in enumerate(scores.confusion.leaves):
+        clips, right = int(scores.confusion.counts[place].sum()), int(scores.confusion.counts[place, place])
+        path = " > ".join(taxonomy.path_names(int(leaf))[:-1])
+        table.add_row(taxonomy.nodes[leaf].name, path, str(clips), f"{right / clips:.1%}" if clips else "-")
+    return table
+
+
+def _labels_table(scores: MultiLabelScores, taxonomy: Taxonomy) -> Table:
+    title = "labels (average precision; in brackets, clips of unknown content counted as absent)"
+    table = Table(
+        "label",
+        "present",
+        "known",
+        "precision",
+        "prior",
+        "times",
+        title=title,
+        title_justify="left",
+        min_width=len(title),
+    )
+    for label, other in zip(scores.labels, scores.labels_unlisted_absent, strict=True):
+        table.add_row(
+            taxonomy.nodes[label.node].name,
+            str(label.present),
+            f"{label.known} ({other.known})",
+            f"{_share(label.average_precision)} ({_share(other.average_precision)})",
+            f"{_share(label.prior)} ({_share(other.prior)})",
+            f"{_times(label)} ({_times(other)})",
+        )
+    return table
+
+
+def _share(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.1%}"
+
+
+def _times(label: NodeAveragePrecision) -> str:
+    return "-" if isnan(label.average_precision) else f"{label.average_precision / label.prior:.1f}"
