@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from aed.audio.read import stream_audio
-from aed.detect.event import Event, EventTracker, RowEvent
+from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
@@ -196,4 +196,4 @@ def detect_file(
         if progress is not None:
             progress(detector.seconds_seen)
     events += detector.flush()
-    return sorted(events, key=lambda event: (event.onset_seconds, -event.offset_seconds, event.node))
+    return by_onset(events)

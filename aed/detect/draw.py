@@ -35,7 +35,7 @@ _SPECTROGRAM_INCHES = 2.2
 _ROW_INCHES = 0.21
 _PANEL_GAP_INCHES = 0.9
 _DOTS_PER_INCH = 120
-_THINNEST_EVENT = 1 / 400
+_THINNEST_EVENT = 1 / 800
 """Narrowest bar of an event, as a part of the picture's width."""
 _FREQUENCY_TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _NICE_STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
@@ -184,6 +184,7 @@ def _draw_events(axes: Axes, timeline: Timeline, events: Sequence[Event], lanes:
     axes.set_yticks(range(len(lanes)), names, fontsize="small")
     axes.set_ylim(max(2, len(lanes)) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
     kinds = len({event.node for event in events})
     title = _panel_title("events", len(lanes), kinds) if events else "events: nothing found"
     axes.set_title(title, loc="left", fontsize="medium")

@@ -57,6 +57,11 @@ class Event:
         }
 
 
+def by_onset(events: Iterable[Event]) -> list[Event]:
+    """Sort events by onset; of those that begin together the longer one comes first."""
+    return sorted(events, key=lambda event: (event.onset_seconds, -event.offset_seconds, event.node))
+
+
 @dataclass(frozen=True)
 class RowEvent:
     """An event in rows: `first_row` to `last_row`, both included."""

@@ -27,12 +27,10 @@ class FileEvents:
 
     Attributes:
         path: The audio file, as the user named it.
-        seconds: Its length.
         events: By onset.
     """
 
     path: Path
-    seconds: float
     events: tuple[Event, ...]
 
 

@@ -13,7 +13,7 @@ from aed.errors import ConfigError
 
 DOG = Event(1.5, 3.25, 4, "d", "Dog", ("Animal", "Dog"), 0.91234)
 WATER = Event(3661.0, 3662.5, 2, "w", "Water, other", ("Nature", "Water", "Water, other"), 0.5)
-TWO = [FileEvents(Path("a, b.wav"), 3700.0, (DOG, WATER)), FileEvents(Path("quiet.wav"), 1.0, ())]
+TWO = [FileEvents(Path("a, b.wav"), (DOG, WATER)), FileEvents(Path("quiet.wav"), ())]
 
 
 def test_jsonl_has_one_object_an_event() -> None:

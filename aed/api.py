@@ -1,0 +1,222 @@
+"""What `import aed` offers: load a trained model, ask it about a clip, find events in a recording.
+
+model = aed.load("runs/esc10/fold1")
+print(model.predict("dog.ogg"))
+for event in model.detect("kitchen.wav"):
+    print(event.onset_seconds, event.name)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aed.audio.read import inspect, read_audio
+from aed.audio.resample import Resampler
+from aed.detect.detector import Detector, DetectorConfig, detect_file
+from aed.detect.event import Event, by_onset
+from aed.detect.hedge import Hedge
+from aed.errors import AudioError, ConfigError, missing_extra
+from aed.ontology.taxonomy import Taxonomy
+from aed.scorer.protocol import Scorer
+
+Sound = Path | str | np.ndarray
+"""A file, or samples of one channel, `(samples,)`, given with their rate."""
+
+LONGEST_CLIP_SECONDS = 300.0
+"""A longer recording holds many sounds: one answer for it means little and takes much memory."""
+TOP_LEAVES = 5
+MIN_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True)
+class NodeProbability:
+    """A node of the taxonomy and how likely it is.
+
+    Attributes:
+        node_id: The node's id.
+        name: The node's name.
+        probability: P(node).
+        path: Names from the first level to the node; () for the root.
+    """
+
+    node_id: str
+    name: str
+    probability: float
+    path: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able values; the probability to 4 digits."""
+        probability = round(self.probability, 4)
+        return {"node_id": self.node_id, "name": self.name, "probability": probability, "path": list(self.path)}
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.probability:.2f}"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a clip is.
+
+    Attributes:
+        answers: The deepest answer that is sure enough: at most one from a single-label model, one a branch from a
+            multi-label one, none where the model is sure of nothing or of "None of these".
+        path: From the root to the likeliest leaf.
+        top_leaves: The likeliest leaves, best first.
+        probabilities: P(node) of every node, `(node,)` float32, in the taxonomy's order.
+    """
+
+    answers: tuple[NodeProbability, ...]
+    path: tuple[NodeProbability, ...]
+    top_leaves: tuple[NodeProbability, ...]
+    probabilities: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able values, without the probabilities of all nodes."""
+        return {
+            "answers": [node.to_dict() for node in self.answers],
+            "path": [node.to_dict() for node in self.path],
+            "top_leaves": [node.to_dict() for node in self.top_leaves],
+        }
+
+    def __str__(self) -> str:
+        answers = ", ".join(map(str, self.answers)) or "nothing that the model knows for sure"
+        path = " > ".join(map(str, self.path))
+        return f"{answers}\n  path: {path}\n  top:  {', '.join(map(str, self.top_leaves))}"
+
+
+class LoadedModel:
+    """A trained model, ready to be asked.
+
+    Args:
+        scorer: The model behind it.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The tree of sounds that the model knows."""
+        return self.scorer.taxonomy
+
+    def predict(
+        self, sound: Sound, rate_hz: int | None = None, *, min_probability: float = MIN_PROBABILITY
+    ) -> Prediction:
+        """Say what a clip is.
+
+        Args:
+            sound: A file, or samples `(samples,)`.
+            rate_hz: Rate of the samples; only for samples.
+            min_probability: How sure an answer must be.
+
+        Raises:
+            AudioError: The file cannot be read, or is too long to be one clip.
+            ConfigError: The rate is missing, or given for a file; or the probability is none.
+        """
+        if not 0 < min_probability < 1:
+            raise ConfigError(f"min_probability must lie between 0 and 1, got {min_probability}")
+        log_p = self.scorer.score_clip(self._clip(sound, rate_hz))
+        return _prediction(self.taxonomy, np.exp(log_p), min_probability)
+
+    def detect(self, sound: Sound, rate_hz: int | None = None, *, config: DetectorConfig | None = None) -> list[Event]:
+        """Find the events of a recording of any length.
+
+        Args:
+            sound: A file, read in constant memory, or samples `(samples,)`.
+            rate_hz: Rate of the samples; only for samples.
+            config: Settings of the detector; the default ones without.
+
+        Returns:
+            The events by onset.
+
+        Raises:
+            AudioError: The file cannot be read as audio.
+            ConfigError: The rate is missing, or given for a file.
+        """
+        if isinstance(sound, np.ndarray):
+            detector = Detector(self.scorer, config if config is not None else DetectorConfig())
+            return by_onset(detector.push(self._resampled(sound, rate_hz)) + detector.flush())
+        _no_rate_for_a_file(rate_hz)
+        return detect_file(self.scorer, sound, config)
+
+    def _clip(self, sound: Sound, rate_hz: int | None) -> np.ndarray:
+        if isinstance(sound, np.ndarray):
+            samples = self._resampled(sound, rate_hz)
+            _check_length(len(samples) / self.scorer.layout.rate_hz, "these samples")
+            return samples
+        _no_rate_for_a_file(rate_hz)
+        _check_length(inspect(sound).seconds, str(sound))
+        return read_audio(sound, self.scorer.layout.rate_hz)
+
+    def _resampled(self, samples: np.ndarray, rate_hz: int | None) -> np.ndarray:
+        if rate_hz is None or rate_hz <= 0:
+            raise ConfigError(f"samples need their rate: predict(samples, rate_hz=16000), got rate_hz={rate_hz}")
+        if samples.ndim != 1 or not np.isfinite(samples).all():
+            raise AudioError(f"expected finite samples of one channel, shape (samples,), got {samples.shape}")
+        resampler = Resampler(rate_hz, self.scorer.layout.rate_hz)
+        return np.concatenate([resampler.push(samples.astype(np.float32)), resampler.flush()])
+
+
+def load(folder: Path | str, *, device: str = "cpu") -> LoadedModel:
+    """Load a trained model, such as "runs/esc10/fold1".
+
+    Args:
+        folder: The model's folder.
+        device: Where to compute: "cpu" or "cuda".
+
+    Raises:
+        ModelError: The folder holds no whole model.
+        ConfigError: The device is unknown or not there.
+        MissingExtraError: torch is not installed.
+    """
+    return LoadedModel(load_scorer(folder, device))
+
+
+def load_scorer(folder: Path | str, device: str = "cpu") -> Scorer:
+    """Load a model folder with the backend that can read it; see `load`."""
+    try:
+        from aed.scorer.pytorch import load_scorer as load_with_torch
+    except ImportError as error:
+        raise missing_extra("Loading a trained model", "train") from error
+    return load_with_torch(folder, device)
+
+
+def _prediction(taxonomy: Taxonomy, probabilities: np.ndarray, min_probability: float) -> Prediction:
+    answers = Hedge(taxonomy).answers(probabilities[None], probabilities[None] >= min_probability)[0]
+    leaves = sorted(taxonomy.leaves, key=lambda leaf: -probabilities[leaf])
+
+    def described(nodes: Sequence[int]) -> tuple[NodeProbability, ...]:
+        return tuple(
+            NodeProbability(
+                taxonomy.nodes[node].id,
+                taxonomy.nodes[node].name,
+                float(probabilities[node]),
+                taxonomy.path_names(node),
+            )
+            for node in nodes
+        )
+
+    return Prediction(
+        answers=described([int(node) for node in np.flatnonzero(answers)]),
+        path=described((0, *taxonomy.path(leaves[0]))),
+        top_leaves=described(leaves[:TOP_LEAVES]),
+        probabilities=probabilities,
+    )
+
+
+def _no_rate_for_a_file(rate_hz: int | None) -> None:
+    if rate_hz is not None:
+        raise ConfigError(f"rate_hz={rate_hz} was given for a file, which says its rate itself: leave it out")
+
+
+def _check_length(seconds: float, what: str) -> None:
+    if seconds > LONGEST_CLIP_SECONDS:
+        raise AudioError(
+            f"{what}: {seconds:.0f} s are too long for one answer, at most {LONGEST_CLIP_SECONDS:.0f} s; "
+            "find what happens in it with detect"
+        )

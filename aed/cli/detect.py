@@ -1,0 +1,219 @@
+"""`aed detect`: which sounds are in recordings, when, and how sure the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aed.errors import AudioError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    from aed.detect.detector import DetectorConfig, ProgressCallback
+    from aed.detect.formats import FileEvents
+    from aed.scorer.protocol import Scorer
+
+EXIT_SOME_SKIPPED = 1
+
+
+class OutputFormat(StrEnum):
+    """How events are written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+    AUDACITY = "audacity"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("detect")(_detect)
+
+
+def _detect(
+    sounds: Annotated[
+        list[Path], typer.Argument(help="Recordings, and folders to search for them.", metavar="SOUND...")
+    ],
+    model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1.")],
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="How to write the events.")
+    ] = OutputFormat.TABLE,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the events to this file.")] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            "--draw", help="Draw a timeline, .png or .svg; of several recordings one each, their names added."
+        ),
+    ] = None,
+    min_probability: Annotated[
+        float, typer.Option("--min-probability", help="How sure an answer must be, between 0 and 1.")
+    ] = 0.5,
+    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
+) -> None:
+    """Find sound events in recordings of any length.
+
+    A sound is named as exactly as the model is sure: "Dog", else "Domestic animals", else nothing. A recording that
+    cannot be read is skipped and named at the end; the exit code is then 1.
+    """
+    from aed.api import load_scorer
+
+    config = _config(min_probability)
+    recordings = find_recordings(sounds)
+    _check_outputs(recordings, output_format, out, draw)
+    pictures = dict(zip(recordings, picture_paths(draw, recordings), strict=True)) if draw is not None else {}
+    scorer = load_scorer(model, device)
+    found: list[FileEvents] = []
+    skipped: list[str] = []
+    with _progress(len(recordings)) as progress:
+        for number, recording in enumerate(recordings, start=1):
+            try:
+                show = progress(recording, number)
+                found.append(_detect_one(scorer, recording, config, pictures.get(recording), show))
+            except AudioError as error:
+                if len(recordings) == 1:
+                    raise
+                skipped.append(str(error))
+    _write(found, output_format, out)
+    for picture in [pictures[file.path] for file in found if file.path in pictures]:
+        typer.echo(f"drawn: {picture}", err=True)
+    _report_skipped(skipped, len(recordings))
+
+
+def find_recordings(sounds: Sequence[Path]) -> list[Path]:
+    """List the files that were named and the audio files below the folders that were named, each once.
+
+    Raises:
+        DataError: A folder holds no audio file.
+    """
+    from aed.data.audio_files import AUDIO_SUFFIXES
+
+    found: dict[Path, Path] = {}
+    for sound in sounds:
+        below = [sound]
+        if sound.is_dir():
+            below = [
+                path for path in sorted(sound.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+            ]
+            if not below:
+                raise DataError(
+                    f"{sound}: no audio file in this folder; expected names that end in {' '.join(AUDIO_SUFFIXES)}"
+                )
+        for path in below:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def picture_paths(draw: Path, recordings: Sequence[Path]) -> list[Path]:
+    """Name a picture for each recording: as asked for, or with the recording's name added where there are several."""
+    if len(recordings) == 1:
+        return [draw]
+    names: list[str] = []
+    for recording in recordings:
+        number, name = 1, recording.stem
+        while name in names:
+            number += 1
+            name = f"{recording.stem}-{number}"
+        names.append(name)
+    return [draw.with_name(f"{draw.stem}-{name}{draw.suffix}") for name in names]
+
+
+def _config(min_probability: float) -> DetectorConfig:
+    import pydantic
+
+    from aed.detect.detector import DetectorConfig
+
+    try:
+        return DetectorConfig(min_probability=min_probability)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
+
+
+def _check_outputs(
+    recordings: Sequence[Path], output_format: OutputFormat, out: Path | None, draw: Path | None
+) -> None:
+    """Refuse before the long work what could only fail after it."""
+    from aed.detect.draw import check_drawing
+
+    if output_format is OutputFormat.AUDACITY and len(recordings) > 1:
+        raise ConfigError(
+            f"--format audacity writes the labels of one recording, got {len(recordings)}: "
+            "give one file at a time, or use --format csv"
+        )
+    if draw is not None:
+        check_drawing(draw)
+    for option, path in (("--out", out), ("--draw", draw)):
+        if path is not None and path.is_dir():
+            raise ConfigError(f"{option} {path} is a folder: expected the name of a file")
+        if path is not None and path.resolve() in {recording.resolve() for recording in recordings}:
+            raise ConfigError(f"{option} {path} is one of the recordings: choose another name")
+
+
+def _detect_one(
+    scorer: Scorer, recording: Path, config: DetectorConfig, picture: Path | None, progress: ProgressCallback
+) -> FileEvents:
+    from aed.detect.detector import detect_file
+    from aed.detect.draw import draw_timeline
+    from aed.detect.formats import FileEvents
+    from aed.detect.timeline import Timeline
+
+    if picture is None:
+        return FileEvents(recording, tuple(detect_file(scorer, recording, config, progress=progress)))
+    timeline = Timeline(scorer.taxonomy, scorer.layout)
+    events = detect_file(
+        scorer, recording, config, on_rows=timeline.add_rows, on_samples=timeline.add_samples, progress=progress
+    )
+    draw_timeline(timeline, events, picture, recording.name)
+    return FileEvents(recording, tuple(events))
+
+
+def _write(found: Sequence[FileEvents], output_format: OutputFormat, out: Path | None) -> None:
+    from aed.detect.formats import FORMATS, events_table
+    from aed.storage import write_atomic
+
+    if not found:
+        return
+    if out is not None:
+        write_atomic(out, FORMATS[output_format](found))
+        typer.echo(f"written: {out}", err=True)
+    elif output_format is OutputFormat.TABLE:
+        Console().print(events_table(found))
+    else:
+        typer.echo(FORMATS[output_format](found), nl=False)
+
+
+def _report_skipped(skipped: Sequence[str], all_of_them: int) -> None:
+    if not skipped:
+        return
+    typer.echo(f"aed: error: skipped {len(skipped)} of {all_of_them} recordings:", err=True)
+    for reason in skipped:
+        typer.echo(f"  {reason}", err=True)
+    raise typer.Exit(EXIT_SOME_SKIPPED)
+
+
+@contextmanager
+def _progress(num_recordings: int) -> Iterator[Callable[[Path, int], ProgressCallback]]:
+    """Show a bar for the recording at work on stderr, where that is a terminal; gone when done."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("")
+
+        def begin(recording: Path, number: int) -> ProgressCallback:
+            from aed.audio.read import inspect
+
+            seconds = inspect(recording).seconds
+            bars.reset(task, total=seconds, description=f"{recording.name} ({number}/{num_recordings})")
+            return lambda done: bars.update(task, completed=done)
+
+        yield begin

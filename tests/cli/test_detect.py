@@ -1,0 +1,143 @@
+"""`aed detect`: what it finds, how it writes it, and what it does about a bad file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+import aed.api
+from aed.cli.detect import find_recordings, picture_paths
+from aed.cli.main import app
+from tests.fake_scorer import LAYOUT, scene, small_scorer
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two recordings, one of them in a folder below, and a model by formula in place of a trained one."""
+    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
+    sounds = tmp_path / "sounds"
+    (sounds / "below").mkdir(parents=True)
+    for name, code in (("kitchen.wav", 1), ("below/hall.wav", 4)):
+        samples = scene((0, 1.0), (code, 1.0), (0, 1.0))
+        soundfile.write(sounds / name, samples, LAYOUT.rate_hz, subtype="FLOAT")
+    (sounds / "notes.txt").write_text("no audio")
+    return sounds
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["detect", "--model", "some/model", *map(str, arguments)])
+
+
+def test_prints_a_table(folder: Path) -> None:
+    result = run(folder / "kitchen.wav")
+    assert result.exit_code == 0
+    assert "1 event in 1 recording" in result.stdout
+    assert "Animal > Dog" in result.stdout
+
+
+def test_searches_folders_and_writes_json_lines(folder: Path) -> None:
+    result = run(folder, folder / "kitchen.wav", "--format", "jsonl")
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(Path(line["file"]).name, line["name"]) for line in lines] == [
+        ("hall.wav", "Glass"),
+        ("kitchen.wav", "Dog"),
+    ]
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl", "audacity"])
+def test_writes_a_file_and_nothing_else_to_stdout(folder: Path, tmp_path: Path, output_format: str) -> None:
+    result = run(folder / "kitchen.wav", "--format", output_format, "--out", tmp_path / "new" / "events")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "written: " in result.stderr
+    assert "Dog" in (tmp_path / "new" / "events").read_text()
+
+
+def test_csv_on_stdout_is_only_csv(folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(folder, "--format", "csv").stdout)))
+    assert [row["name"] for row in rows] == ["Glass", "Dog"]
+
+
+def test_a_bad_file_is_skipped_named_at_the_end_and_the_rest_is_done(folder: Path) -> None:
+    (folder / "broken.wav").write_bytes(b"RIFF what is this")
+    samples = scene((1, 3.0))
+    samples[1500] = np.nan
+    soundfile.write(folder / "nan.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")
+    result = run(folder, folder / "missing.wav", "--format", "csv")
+    assert result.exit_code == 1
+    assert [row["name"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["Glass", "Dog"]
+    errors = result.stderr.splitlines()
+    assert errors[0] == "aed: error: skipped 3 of 5 recordings:"
+    for name, line in zip(("broken.wav", "nan.wav", "missing.wav"), errors[1:], strict=True):
+        assert name in line
+
+
+def test_a_single_bad_file_is_one_line_and_exit_code_2(folder: Path) -> None:
+    (folder / "empty.wav").write_bytes(b"")
+    result = run(folder / "empty.wav")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "empty.wav" in result.stderr
+
+
+def test_draws_each_recording(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    result = run(folder / "kitchen.wav", "--draw", tmp_path / "one.png")
+    assert result.exit_code == 0
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+    assert run(folder, "--draw", tmp_path / "many.svg").exit_code == 0
+    assert {path.name for path in tmp_path.glob("many*")} == {"many-hall.svg", "many-kitchen.svg"}
+
+
+def test_min_probability_decides(folder: Path) -> None:
+    assert "nothing found" in run(folder / "kitchen.wav", "--min-probability", "0.98").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--min-probability", "1.5"], "--min-probability must lie between 0 and 1, got 1.5"),
+        (["--format", "audacity"], "labels of one recording, got 2"),
+        (["--draw", "picture.gif"], "expected a name that ends in .png or .svg"),
+        (["--out", "."], "is a folder: expected the name of a file"),
+        (["--format", "xml"], "xml"),
+    ],
+)
+def test_a_wrong_option_is_told_before_the_work(
+    folder: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: pytest.fail("the work began"))
+    result = run(folder, *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
+def test_never_writes_over_a_recording(folder: Path) -> None:
+    before = (folder / "kitchen.wav").read_bytes()
+    result = run(folder / "kitchen.wav", "--out", folder / "kitchen.wav")
+    assert result.exit_code == 2
+    assert (folder / "kitchen.wav").read_bytes() == before
+
+
+def test_a_folder_without_audio_and_a_wrong_model_are_exit_code_2(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert "no audio file in this folder" in result.stderr
+    pytest.importorskip("torch", reason="needs the extra 'train'")
+    soundfile.write(tmp_path / "a.wav", np.zeros(1000), 16_000)
+    result = CliRunner().invoke(app, ["detect", str(tmp_path / "a.wav"), "--model", str(tmp_path / "nothing")])
+    assert result.exit_code == 2
+    assert "not a model folder" in result.stderr
+
+
+def test_recordings_are_listed_once_and_pictures_get_names_of_their_own(folder: Path) -> None:
+    assert len(find_recordings([folder, folder / "kitchen.wav", folder])) == 2
+    twins = [Path("x/a.wav"), Path("y/a.wav"), Path("b.wav")]
+    assert [path.name for path in picture_paths(Path("t.png"), twins)] == ["t-a.png", "t-a-2.png", "t-b.png"]
