@@ -10,8 +10,10 @@ neither.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import networkx as nx
+import numpy as np
 
 from aed.errors import OntologyError
 from aed.ontology.graph import ROOT_ID, Concept, Ontology
@@ -107,16 +109,28 @@ def taxonomy_of_tree(
 def extend_ontology(ontology: Ontology, taxonomy: Taxonomy) -> Ontology:
     """Return the ontology in which the taxonomy holds: a user's own concepts added, a user's own edges instead of ours.
 
-    A taxonomy that `build_taxonomy` made needs nothing, and gets the same object back.
+    An edge of the tree that the ontology implies changes nothing. A taxonomy that `build_taxonomy` made has only such
+    edges, and gets the same object back.
+
+    Raises:
+        OntologyError: The tree contradicts the ontology so that a concept would stand above itself.
     """
     changed = []
-    for node in taxonomy.nodes[1:]:
+    for index in taxonomy.answer_nodes:
+        node = taxonomy.nodes[index]
         if node.kind != "concept":
             continue
         parent_id = taxonomy.nodes[node.parent].id
         known = ontology.concepts.get(node.id)
         if known is None:
             changed.append(Concept(node.id, node.name, (parent_id,), added=True))
-        elif parent_id not in ontology.concepts or parent_id not in ontology.ancestors(node.id):
-            changed.append(Concept(node.id, known.name, (parent_id,), known.abstract, known.blacklisted, known.added))
+        elif not _is_implied(ontology, taxonomy, index):
+            changed.append(replace(known, parents=(parent_id,)))
     return ontology.with_concepts(changed) if changed else ontology
+
+
+def _is_implied(ontology: Ontology, taxonomy: Taxonomy, index: int) -> bool:
+    """Return whether the ontology has the node's parent above it, and nothing above it that the tree has below it."""
+    above = ontology.ancestors(taxonomy.nodes[index].id)
+    below = {taxonomy.nodes[node].id for node in np.flatnonzero(taxonomy.ancestor_matrix[:, index])}
+    return taxonomy.nodes[taxonomy.nodes[index].parent].id in above and not above & below

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aed.errors import OntologyError
@@ -14,6 +15,7 @@ from aed.ontology.graph import ROOT_ID, Concept, Ontology, load_ontology
 from aed.resources import ontology_folder
 
 ONTOLOGY = load_ontology()
+quick = settings(max_examples=60, deadline=None)
 concept_ids = st.sampled_from(sorted(ONTOLOGY.concepts))
 
 
@@ -65,23 +67,26 @@ def test_what_stands_above_all_parents_is_certain() -> None:
     assert bleat == {"Bleat", "Livestock, farm animals, working animals", "Animal", "Sound"}
 
 
+@quick
 @given(concept_ids)
 def test_certain_lies_between_the_concept_and_its_ancestors(concept_id: str) -> None:
     certain = ONTOLOGY.certain(concept_id)
     assert {concept_id, ROOT_ID} <= certain <= ONTOLOGY.ancestors(concept_id) | {concept_id}
 
 
+@quick
 @given(concept_ids)
 def test_certain_is_what_every_way_up_passes(concept_id: str) -> None:
     ways = nx.all_simple_paths(ONTOLOGY.graph, ROOT_ID, concept_id) if concept_id != ROOT_ID else [[ROOT_ID]]
     assert ONTOLOGY.certain(concept_id) == frozenset.intersection(*map(frozenset, ways))
 
 
+@quick
 @given(concept_ids)
 def test_a_path_follows_edges_from_a_top_concept(concept_id: str) -> None:
     path = (ROOT_ID, *ONTOLOGY.path(concept_id))
     assert path[-1] == concept_id
-    assert all(ONTOLOGY.graph.has_edge(above, below) for above, below in zip(path, path[1:], strict=False))
+    assert all(ONTOLOGY.graph.has_edge(above, below) for above, below in pairwise(path))
 
 
 def test_siblings_share_a_parent_and_top_concepts_have_none() -> None:

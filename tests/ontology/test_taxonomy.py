@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aed.errors import OntologyError
@@ -13,6 +13,7 @@ from aed.ontology.labels import load_label_map
 from aed.ontology.taxonomy import NONE_ID, Node, Task, Taxonomy, build_taxonomy
 
 ONTOLOGY = load_ontology()
+quick = settings(max_examples=60, deadline=None)
 label_sets = st.lists(st.sampled_from(sorted(set(ONTOLOGY.concepts) - {ROOT_ID})), min_size=1, max_size=25)
 tasks = st.sampled_from(["single", "multi"])
 
@@ -74,6 +75,7 @@ def test_abstract_concepts_that_decide_stay() -> None:
     assert tree.path_names(tree.find("Sneeze")) == ("Human sounds", "Respiratory sounds", "Sneeze")
 
 
+@quick
 @given(label_sets, tasks)
 def test_numbering_is_breadth_first_with_contiguous_children(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -85,6 +87,7 @@ def test_numbering_is_breadth_first_with_contiguous_children(ids: list[str], tas
         assert children == tuple(range(children[0], children[0] + len(children))) if children else tree.is_leaf(index)
 
 
+@quick
 @given(label_sets, tasks)
 def test_every_label_has_its_node_and_nothing_else_is_a_leaf(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -96,6 +99,7 @@ def test_every_label_has_its_node_and_nothing_else_is_a_leaf(ids: list[str], tas
         assert leaves == meant | extra
 
 
+@quick
 @given(label_sets, tasks)
 def test_a_node_without_label_decides(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -104,6 +108,7 @@ def test_a_node_without_label_decides(ids: list[str], task: Task) -> None:
             assert len(tree.children(index)) >= 2
 
 
+@quick
 @given(label_sets, tasks)
 def test_the_tree_keeps_the_order_of_the_ontology(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -113,6 +118,7 @@ def test_the_tree_keeps_the_order_of_the_ontology(ids: list[str], task: Task) ->
             assert above in ONTOLOGY.path(tree.nodes[index].id)
 
 
+@quick
 @given(label_sets, tasks)
 def test_queries_equal_their_slow_twins(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -128,6 +134,7 @@ def test_queries_equal_their_slow_twins(ids: list[str], task: Task) -> None:
         assert tree.lca(index, last) == tree.lca(last, index) == shared[-1]
 
 
+@quick
 @given(label_sets, tasks)
 def test_json_gives_the_same_tree_back(ids: list[str], task: Task) -> None:
     tree = build(ids, task)
@@ -137,6 +144,7 @@ def test_json_gives_the_same_tree_back(ids: list[str], task: Task) -> None:
     assert hash(again) == hash(tree)
 
 
+@quick
 @given(label_sets)
 def test_order_and_repeats_of_labels_do_not_matter(ids: list[str]) -> None:
     assert build(ids) == build([*reversed(ids), *ids])
