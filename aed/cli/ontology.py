@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from aed.errors import OntologyError
-from aed.ontology.draw import draw_taxonomy, terminal_tree
-from aed.ontology.graph import Concept, Ontology, load_ontology
-from aed.ontology.label_map import LabelMap, label_map_names, load_label_map
-from aed.ontology.taxonomy import Taxonomy, build_taxonomy
-from aed.ontology.user_tree import taxonomy_from_yaml
+
+if TYPE_CHECKING:
+    from aed.ontology.graph import Concept, Ontology
+    from aed.ontology.label_map import LabelMap
+    from aed.ontology.taxonomy import Taxonomy
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +34,12 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the taxonomy as JSON.")] = False,
 ) -> None:
     """Show the taxonomy of a label set as a tree."""
+    from rich.console import Console
+
+    from aed.ontology.draw import draw_taxonomy, terminal_tree
+    from aed.ontology.label_map import label_map_names, load_label_map
+    from aed.ontology.user_tree import taxonomy_from_yaml
+
     if (labels is None) == (tree is None):
         raise OntologyError(f"give --labels or --tree; --labels takes one of {', '.join(label_map_names())}")
     notes: dict[int, str] = {}
@@ -59,6 +64,9 @@ def show(
 
 def find(name: Annotated[str, typer.Argument(help="A word, a part of a name, or an id.")]) -> None:
     """Find sounds by name: id, place in the tree, other parents, and the labels that mean them."""
+    from aed.ontology.graph import load_ontology
+    from aed.ontology.label_map import label_map_names, load_label_map
+
     ontology = load_ontology()
     found = ontology.search(name)
     if not found:
@@ -73,6 +81,9 @@ def find(name: Annotated[str, typer.Argument(help="A word, a part of a name, or 
 
 
 def _taxonomy(label_map: LabelMap) -> Taxonomy:
+    from aed.ontology.graph import load_ontology
+    from aed.ontology.taxonomy import build_taxonomy
+
     single = label_map.task == "single"
     return build_taxonomy(load_ontology(), label_map.concept_ids, task=label_map.task, none_of_these=single)
 

@@ -22,7 +22,7 @@ FORMATS = (".png", ".svg")
 # The geometry of the picture, in inches, chosen by eye.
 _ROW_INCHES = 0.21  # one leaf
 _GAP_INCHES = 0.35  # room for the branches between two columns
-_PADDING_INCHES = 0.05  # between a name and its branch
+_PADDING_INCHES = 0.07  # between a name and its branch
 _MARGIN_INCHES = 0.15
 _FONT_POINTS = 8.5
 _LINE_POINTS = 0.8
