@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.study", "aed.monitor"),
     ("aed.api",),
     ("aed.cli",),
+    ("aed.__main__",),
 )
 # Pairs on one floor of which the left may know the right, because it is built on it.
 NEIGHBOURS = {("aed.storage", "aed.errors"), ("aed.resources", "aed.errors")}
