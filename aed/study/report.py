@@ -121,5 +121,5 @@ def _multi_label(scores: MultiLabelScores, taxonomy: Taxonomy) -> dict[str, Any]
 
 
 def _label(label: NodeAveragePrecision, taxonomy: Taxonomy) -> dict[str, Any]:
-    figures = without_nan({"average_precision": label.average_precision, "prior": label.prior})
+    figures = without_nan({"average_precision": label.average_precision, "prior": label.prior, "chance": label.chance})
     return {"name": taxonomy.nodes[label.node].name, **figures, "present": label.present, "known": label.known}

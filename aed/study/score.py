@@ -104,7 +104,9 @@ class MultiLabelScores:
         for suffix, macro in (("", self.macro), ("_unlisted_absent", self.macro_unlisted_absent)):
             found[f"mean_average_precision{suffix}"] = macro.mean
             found[f"label_prior{suffix}"] = macro.prior
+            found[f"chance{suffix}"] = macro.chance
             found[f"times_prior{suffix}"] = macro.times_prior
+            found[f"times_chance{suffix}"] = macro.times_chance
         return found
 
 

@@ -23,8 +23,10 @@ _TITLES = {
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f": "hierarchical F",
     "mean_average_precision": "mean average precision",
-    "label_prior": "label prior (chance)",
+    "label_prior": "label prior",
+    "chance": "expected by chance",
     "times_prior": "times the prior",
+    "times_chance": "times chance",
 }
 _DEPTH_PREFIX = "accuracy_depth_"
 _UNLISTED_SUFFIX = "_unlisted_absent"
@@ -108,7 +110,8 @@ def _labels_table(scores: MultiLabelScores, taxonomy: Taxonomy) -> Table:
         "known",
         "precision",
         "prior",
-        "times",
+        "chance",
+        "times chance",
         title=title,
         title_justify="left",
         min_width=len(title),
@@ -120,6 +123,7 @@ def _labels_table(scores: MultiLabelScores, taxonomy: Taxonomy) -> Table:
             f"{label.known} ({other.known})",
             f"{_share(label.average_precision)} ({_share(other.average_precision)})",
             f"{_share(label.prior)} ({_share(other.prior)})",
+            f"{_share(label.chance)} ({_share(other.chance)})",
             f"{_times(label)} ({_times(other)})",
         )
     return table
@@ -130,4 +134,4 @@ def _share(value: float) -> str:
 
 
 def _times(label: NodeAveragePrecision) -> str:
-    return "-" if isnan(label.average_precision) else f"{label.average_precision / label.prior:.1f}"
+    return "-" if isnan(label.average_precision) else f"{label.average_precision / label.chance:.1f}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.metrics import average_precision_score
 from aed.metrics.average_precision import (
     NodeAveragePrecision,
     average_precision,
+    chance_average_precision,
     macro_average_precision,
     node_average_precisions,
 )
@@ -69,16 +71,27 @@ def test_a_node_without_both_kinds_of_clips_is_not_averaged(target: int) -> None
 
 def test_macro_mean_and_times_prior() -> None:
     per_node = (
-        NodeAveragePrecision(0, 0.9, 0.2, 2, 10),
-        NodeAveragePrecision(1, 0.3, 0.1, 1, 10),
-        NodeAveragePrecision(2, math.nan, math.nan, 0, 10),
+        NodeAveragePrecision(0, 0.9, 0.2, 0.3, 2, 10),
+        NodeAveragePrecision(1, 0.3, 0.1, 0.2, 1, 10),
+        NodeAveragePrecision(2, math.nan, math.nan, math.nan, 0, 10),
     )
     macro = macro_average_precision(per_node)
     assert (macro.mean, macro.prior, macro.nodes) == (pytest.approx(0.6), pytest.approx(0.15), 2)
     assert macro.times_prior == pytest.approx(4.0)
+    assert macro.times_chance == pytest.approx(0.6 / 0.25)
 
 
-def test_chance_reaches_the_prior() -> None:
+@pytest.mark.parametrize(("num_present", "num_known"), [(1, 2), (1, 6), (3, 6), (5, 6)])
+def test_chance_is_the_mean_over_all_rankings(num_present: int, num_known: int) -> None:
+    scores = np.arange(num_known)[::-1].astype(float)
+    found = [
+        average_precision(scores, np.isin(np.arange(num_known), chosen))
+        for chosen in itertools.combinations(range(num_known), num_present)
+    ]
+    assert chance_average_precision(num_present, num_known) == pytest.approx(np.mean(found))
+
+
+def test_with_many_clips_chance_reaches_the_prior() -> None:
     generator = np.random.default_rng(0)
     present = generator.random(20_000) < 0.1
     assert average_precision(generator.random(20_000), present) == pytest.approx(present.mean(), rel=0.1)
