@@ -94,6 +94,8 @@ def _read(file: Path) -> ShippedRecipe:
 
 
 def _needs(recipe: dict[str, Any]) -> str:
-    """The data that the recipe names; a folder is the user's own to make."""
+    """The data that the recipe names; the demo makes its own, any other folder is the user's to name."""
+    if recipe.get("name") == "demo":
+        return "nothing: aed demo"
     source = str(recipe.get("data", {}).get("source", ""))
     return "a folder of sounds" if source.startswith("folder:") else source

@@ -16,9 +16,9 @@ from aed.errors import ConfigError
 
 @pytest.fixture
 def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two recipes of our own in place of the shipped ones, beside a file that is none."""
+    """Three recipes of our own in place of the shipped ones, beside a file that is none."""
     folder = tmp_path / "recipes"
-    for name, source in (("esc10", "esc10"), ("demo", "folder:demo_out/corpus")):
+    for name, source in (("esc10", "esc10"), ("demo", "folder:demo_out/corpus"), ("home", "folder:sounds")):
         (folder / name).mkdir(parents=True)
         (folder / name / "recipe.yaml").write_text(
             f"name: {name}\ntitle: The {name} one\ndata: {{source: '{source}'}}\n"
@@ -42,8 +42,9 @@ def test_list_tells_name_title_and_need(recipes: Path) -> None:
     output = _run("list")
     assert "The esc10 one" in output
     assert json.loads(_run("list", "--json")) == [
-        {"name": "demo", "title": "The demo one", "needs": "a folder of sounds"},
+        {"name": "demo", "title": "The demo one", "needs": "nothing: aed demo"},
         {"name": "esc10", "title": "The esc10 one", "needs": "esc10"},
+        {"name": "home", "title": "The home one", "needs": "a folder of sounds"},
     ]
 
 
@@ -62,7 +63,7 @@ def test_copy_never_writes_over_anything(recipes: Path, tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "recipe.yaml").read_text() == "precious"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("esc1", "did you mean 'esc10'"), ("zzz", "known are: demo, esc10")])
+@pytest.mark.parametrize(("name", "hint"), [("esc1", "did you mean 'esc10'"), ("zzz", "known are: demo, esc10, home")])
 def test_an_unknown_name_is_answered_with_a_known_one(recipes: Path, tmp_path: Path, name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=f"there is no recipe '{name}'; {hint}"):
         copy_recipe(name, tmp_path / "new")
