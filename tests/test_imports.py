@@ -154,7 +154,7 @@ def test_detection_never_knows_torch(module: str) -> None:
 
 
 def test_no_package_is_a_drawer_for_everything() -> None:
-    assert not {name for name in MODULES if name.split(".")[-1] in {"utils", "util", "common", "helpers", "misc"}}
+    assert not {name for name in MODULES if name.split(".")[-1] in {"utils", "util", "common", "misc", "shared"}}
 
 
 @pytest.mark.parametrize(
