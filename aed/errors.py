@@ -1,7 +1,7 @@
 """The exception tree: what `aed` raises when the person at the keyboard can mend it.
 
-Every message says what is wrong, where, what was expected, what was got and how to mend it. The command line prints the message
-as one line and exits with code 2; a defect of ours stays a plain Python exception with a traceback.
+Every message says what is wrong, where, what was expected, what was got and how to mend it. The command line prints the
+message as one line and exits with code 2; a defect of ours stays a plain Python exception with a traceback.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The model: log-mel front end, encoder, pooling over a window, tree head. No loss.
 
-Saved as a folder: `model.safetensors` (weights), `config.json` (every setting, the taxonomy's digest) and `taxonomy.json`.
+Saved as a folder: `model.safetensors` (weights), `config.json` (settings, the taxonomy's digest), `taxonomy.json`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 import pydantic
 import safetensors
 import safetensors.torch
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -154,7 +153,8 @@ class TreeModel(nn.Module):
 
     def score_clips(self, samples: Tensor) -> NodeScores:
         """Score whole clips: (batch, samples) -> (batch, node)."""
-        return self(self.frames(samples))
+        scores: NodeScores = self(self.frames(samples))
+        return scores
 
     def score_windows(self, samples: Tensor) -> Tensor:
         """Score the sliding windows of blocks.
@@ -185,7 +185,8 @@ class TreeModel(nn.Module):
         (folder / _CONFIG).unlink(missing_ok=True)
         weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with atomic_path(folder / _WEIGHTS) as temporary:
-            safetensors.torch.save_file(weights, temporary, {"taxonomy_digest": self.taxonomy.digest})
+            # not save_file: on a full disk it raises an error of its own that says nothing of the disk
+            temporary.write_bytes(safetensors.torch.save(weights, {"taxonomy_digest": self.taxonomy.digest}))
         taxonomy = json.dumps(self.taxonomy.to_dict(), indent=1, ensure_ascii=False)
         write_atomic(folder / _TAXONOMY, taxonomy + "\n")
         config = {"format": FORMAT, "taxonomy_digest": self.taxonomy.digest, **self.config.model_dump(mode="json")}
@@ -254,8 +255,10 @@ def _read_weights(path: Path, taxonomy: Taxonomy, model: TreeModel) -> dict[str,
     got = {name: tensor.shape for name, tensor in weights.items()}
     if got != expected:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
+        first = wrong[0]
         raise ModelError(
-            f"{path}: weights do not fit config.json, first at '{wrong[0]}': expected {expected.get(wrong[0])}, got {got.get(wrong[0])}"
+            f"{path}: weights do not fit config.json, first at '{first}': expected {expected.get(first)}, "
+            f"got {got.get(first)}; copy the whole folder again or train anew"
         )
     return weights
 

@@ -1,7 +1,7 @@
 """Seconds <-> samples: the only place that rounds.
 
-Positions are integers of samples at a stated rate; seconds are for people. Rounding is half-up, so that it is the same on every
-machine and never alternates as Python's banker's rounding does.
+Positions are integers of samples at a stated rate; seconds are for people. Rounding is half-up, so that it never
+alternates as Python's banker's rounding does.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 
     Attributes:
         samples: (labelled, samples), distorted.
-        targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi label).
+        targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi).
         weak: (unlabelled, samples), only shifted and scaled; empty without consistency.
         strong: (unlabelled, samples), distorted; the same clips.
     """
@@ -56,7 +56,7 @@ class StepBatches(Dataset[Batch]):
         store: Waveforms.
         labelled: Clips with targets.
         unlabelled: Indices into the store, (clip,) int64; may be empty.
-        clip_samples: Length of every clip in a batch; longer ones are cut at a random place, shorter ones padded with silence.
+        clip_samples: Length of every clip in a batch; longer ones are cut at a random place, shorter ones padded.
         batch_size: Labelled clips per step.
         unlabelled_batch_size: Unlabelled clips per step, 0 without consistency.
         made_silence: Labelled rows per step that are replaced by silence or noise made by formula, as `silence_target`.

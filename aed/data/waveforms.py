@@ -1,4 +1,4 @@
-"""Decoded clips on disk: each file is decoded and resampled once, then read through a memory map by every run and worker."""
+"""Decoded clips on disk: each file is decoded and resampled once, then read through a memory map by every run."""
 
 from __future__ import annotations
 

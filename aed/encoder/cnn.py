@@ -1,8 +1,8 @@
 """A small convolutional network over log-mel frames, in three sizes.
 
-A plain VGG-like stack (PANNs' Cnn6 without its fully connected layers, Kong et al. 2020), with these departures: the time
-axis is pooled in the first two blocks only, so that an embedding comes every 80 ms; frequency is averaged at the end; time is
-left to the model's own pooling.
+A plain VGG-like stack (PANNs' Cnn6 without its fully connected layers, Kong et al. 2020), with these departures: the
+time axis is pooled in the first two blocks only, so that an embedding comes every 80 ms; frequency is averaged at the
+end; time is left to the model's own pooling.
 """
 
 from __future__ import annotations

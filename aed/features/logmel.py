@@ -1,9 +1,10 @@
 """The front end: samples to log-mel frames, the same numbers live and from a file.
 
 Departures from the field's usual front end, each for the detector's sake:
-- Silence is zero: the features are `log1p(power / floor_power)`, so that zero samples, zero padding and masks are all one thing, 0.
-- No normalisation looks at the clip or at the data set (YAMNet and AST subtract data-set means): a fixed scale instead.
-- Frame i is centred at sample (i + 0.5) * hop: a clip of n * hop samples has exactly n frames, with no reflected padding.
+- Silence is zero: the features are `log1p(power / floor_power)`, so that zero samples, zero padding and masks are all
+  one thing, 0.
+- No normalisation looks at the clip or at the data set (AST subtracts the data set's mean): a fixed scale instead.
+- Frame i is centred at sample (i + 0.5) * hop: a clip of n * hop samples has exactly n frames, none reflected.
 """
 
 from __future__ import annotations
@@ -93,4 +94,14 @@ class LogMel(nn.Module):
         with torch.autocast(samples.device.type, enabled=False):
             # torchaudio's power=2 goes through abs(), a hypotenuse per bin: three times as slow as this
             power = self.mel(torch.view_as_real(self.spectrum(padded.float())).square().sum(dim=-1))
-            return _SCALE * torch.log1p(power / config.floor_power).transpose(-1, -2)
+            return logmel_from_power(power / config.floor_power).transpose(-1, -2)
+
+
+def logmel_from_power(power: Tensor) -> Tensor:
+    """Compress mel power, given in units of the floor, to features: `log1p(power) / 8`."""
+    return _SCALE * torch.log1p(power)
+
+
+def power_from_logmel(features: Tensor) -> Tensor:
+    """Undo `logmel_from_power`."""
+    return torch.expm1(features / _SCALE)

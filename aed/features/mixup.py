@@ -15,8 +15,8 @@ def mixup_weights(batch: int, alpha: float, generator: torch.Generator) -> tuple
         generator: On the CPU.
 
     Returns:
-        The weight of the clip itself (batch,) float32 in [0.5, 1], so that the clip stays the louder one, and its partner
-        (batch,) int64.
+        The weight of the clip itself (batch,) float32 in [0.5, 1], so that the clip stays the louder one, and its
+        partner (batch,) int64.
     """
     partner = torch.randperm(batch, generator=generator)
     if alpha == 0:

@@ -6,6 +6,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from aed.features.logmel import logmel_from_power, power_from_logmel
+
+_EQUALIZER_KNOTS = 7
+
 
 class SpectrogramAugmentConfig(BaseModel):
     """How strongly log-mel frames are distorted; all drawn uniformly and per clip.
@@ -14,6 +18,7 @@ class SpectrogramAugmentConfig(BaseModel):
         stretch: Largest relative change of the time scale, either way (a change of tempo).
         mel_stretch: Largest relative change of the mel scale, either way (a change of vocal-tract length).
         mel_shift: Largest shift along mel, as a share of the bands, either way (a change of pitch).
+        equalizer_db: Largest gain at each of the seven knots of a random equaliser along mel (a microphone, a room).
         masks: Number of time masks and of mel masks.
         mask_share: Largest width of a mask, as a share of its axis.
     """
@@ -23,12 +28,13 @@ class SpectrogramAugmentConfig(BaseModel):
     stretch: float = Field(0.3, ge=0, lt=1)
     mel_stretch: float = Field(0.15, ge=0, lt=1)
     mel_shift: float = Field(0.04, ge=0, lt=1)
+    equalizer_db: float = Field(6.0, ge=0)
     masks: int = Field(2, ge=0)
     mask_share: float = Field(0.15, ge=0, lt=1)
 
 
 def augment_frames(frames: Tensor, config: SpectrogramAugmentConfig, generator: torch.Generator) -> Tensor:
-    """Distort a batch: a random resized crop (BYOL-A, Niizumi et al. 2021), then SpecAugment masks (Park et al. 2019).
+    """Distort a batch: resized crop (BYOL-A, Niizumi et al. 2021), equaliser, masks (SpecAugment, Park et al. 2019).
 
     Args:
         frames: (batch, frames, mel), 0 where silent.
@@ -38,7 +44,7 @@ def augment_frames(frames: Tensor, config: SpectrogramAugmentConfig, generator: 
     Returns:
         (batch, frames, mel).
     """
-    resized = _resize_and_shift(frames, config, generator)
+    resized = _equalize(_resize_and_shift(frames, config, generator), config.equalizer_db, generator)
     for _ in range(config.masks):
         resized = resized * _outside_mask(resized, 1, config.mask_share, generator)[:, :, None]
         resized = resized * _outside_mask(resized, 2, config.mask_share, generator)[:, None, :]
@@ -60,6 +66,15 @@ def _resize_and_shift(frames: Tensor, config: SpectrogramAugmentConfig, generato
     grid = grid.to(frames.device, frames.dtype)
     resized = torch.nn.functional.grid_sample(frames[:, None], grid, padding_mode="zeros", align_corners=False)
     return resized[:, 0]
+
+
+def _equalize(frames: Tensor, largest_db: float, generator: torch.Generator) -> Tensor:
+    if largest_db == 0:
+        return frames
+    knots_db = _uniform(frames.shape[0] * _EQUALIZER_KNOTS, largest_db, generator).view(-1, 1, _EQUALIZER_KNOTS)
+    curve_db = torch.nn.functional.interpolate(knots_db, size=frames.shape[2], mode="linear", align_corners=True)
+    gain = (10 ** (curve_db / 10)).to(frames.device, frames.dtype)
+    return logmel_from_power(gain * power_from_logmel(frames))
 
 
 def _outside_mask(frames: Tensor, axis: int, share: float, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """What distorts a waveform for training: audiomentations, made repeatable.
 
-audiomentations draws from the global generators of `random` and `numpy.random`. This adapter seeds them from an explicit
-generator for the time of one call and puts their states back, so that a distortion depends on (seed, clip, epoch) only.
+audiomentations draws from the global generators of `random` and `numpy.random`. This adapter seeds them from an
+explicit generator for the time of one call and puts their states back.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ class WaveformAugmentConfig(BaseModel):
         shift: Rotate the clip in time by any amount.
         gain_db: Largest change of level, either way.
         flip_probability: Probability of a polarity flip.
-        equalizer_probability: Probability of a random seven-band equaliser (a microphone, a room).
-        equalizer_db: Largest gain of one of its bands, either way.
         noise_probability: Probability of added white noise.
         noise_snr_db: Range of the signal-to-noise ratio.
     """
@@ -34,8 +32,6 @@ class WaveformAugmentConfig(BaseModel):
     shift: bool = True
     gain_db: float = Field(6.0, ge=0)
     flip_probability: float = Field(0.5, ge=0, le=1)
-    equalizer_probability: float = Field(0.0, ge=0, le=1)
-    equalizer_db: float = Field(6.0, ge=0)
     noise_probability: float = Field(0.0, ge=0, le=1)
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
 
@@ -56,9 +52,6 @@ class WaveformAugment:
             ),
             audiomentations.Gain(min_gain_db=-config.gain_db, max_gain_db=config.gain_db, p=1.0),
             audiomentations.PolarityInversion(p=config.flip_probability),
-            audiomentations.SevenBandParametricEQ(
-                min_gain_db=-config.equalizer_db, max_gain_db=config.equalizer_db, p=config.equalizer_probability
-            ),
             audiomentations.AddGaussianSNR(
                 min_snr_db=config.noise_snr_db[0], max_snr_db=config.noise_snr_db[1], p=config.noise_probability
             ),

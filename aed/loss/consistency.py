@@ -1,7 +1,7 @@
-"""Consistency: the decision on a distorted unlabelled clip must be the one on the clean clip, as deep as that one is sure.
+"""Consistency: the decision on a distorted unlabelled clip must be that on the clean clip, as deep as that is sure.
 
-FixMatch (Sohn et al., NeurIPS 2020, eq. 4) with confidence judged per node: an unlabelled clip that is surely an *animal* but
-not surely a *dog* still teaches the upper part of the tree.
+FixMatch (Sohn et al., NeurIPS 2020, eq. 4) with confidence judged per node: an unlabelled clip that is surely an
+*animal* but not surely a *dog* still teaches the upper part of the tree.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 For a single label, -log P(node of the label). Under a conditional softmax this is the sum over all depths of the path,
 -log P(node) = sum of -log P(step | parent), so each decision on the way is taught; a label on an inner node teaches the
-decisions above it and leaves those below alone. For several labels, -log P over the nodes known present and -log(1 - P) over
-those known absent; unknown nodes teach nothing.
+decisions above it and leaves those below alone. For several labels, -log P over the nodes known present and -log(1 - P)
+over those known absent; unknown nodes teach nothing.
 """
 
 from __future__ import annotations

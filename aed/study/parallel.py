@@ -1,4 +1,4 @@
-"""Folds trained side by side, one process each, so that every core is busy and one fold's failure is not the others'."""
+"""Folds trained side by side, a process each: every core is busy, and one fold's failure is not the others'."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def train_folds(jobs: Sequence[FoldJob], at_once: int, on_poll: Callable[[dict[i
     Returns:
         Exit code by fold. Where this process is interrupted, the others are ended too.
     """
-    waiting, running, codes = list(jobs), {}, {}
+    waiting = list(jobs)
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    codes: dict[int, int] = {}
     try:
         while waiting or running:
             while waiting and len(running) < at_once:

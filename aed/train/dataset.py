@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aed.data.label_budget import read_label_budget
 from aed.data.records import Clip
 from aed.data.source import load_source
-from aed.data.splits import group_folds, official_folds
+from aed.data.splits import Fold, group_folds, official_folds
 from aed.errors import ConfigError, DataError
 from aed.ontology.graph import load_ontology
 from aed.ontology.labels import LabelMap, clip_target_node, load_label_map, node_targets
@@ -74,7 +74,7 @@ def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Cli
     return fold_clips(recipe, fold, root).test
 
 
-def _folds(recipe: Recipe, clips: tuple[Clip, ...]):  # type: ignore[no-untyped-def]
+def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
     if recipe.data.folds == "none":
         return ()
     if recipe.data.folds == "official":
@@ -113,7 +113,7 @@ def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) ->
     """Targets of labelled clips.
 
     Returns:
-        (clip, node) float32: one-hot at the label's node (single label), or 1 present, 0 absent, -1 unknown (multi label).
+        (clip, node) float32: one-hot at the label's node (single), or 1 present, 0 absent, -1 unknown (multi label).
 
     Raises:
         DataError: A clip's labels are unmapped, so that nothing can be learned from it.

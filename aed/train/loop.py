@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -23,6 +23,7 @@ from aed.train.recipe import OptimConfig
 _EMA_WARMUP_STEPS = 10
 """The average forgets faster at first: decay = min(ema_decay, (1 + steps) / (this + steps)), as in TensorFlow's EMA."""
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 OnStep = Callable[[int, dict[str, float]], None]
 """Called after a step with (steps done, losses by name)."""
 
@@ -69,8 +70,8 @@ def fit(
     average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(_parameter_groups(model, optim.weight_decay), lr=optim.lr)
     first_step = _restore(session, model, average, optimizer)
-    average = fabric.to_device(average)
-    teacher: TreeModel = average.module.eval()
+    average.to(fabric.device)
+    teacher = cast(TreeModel, average.module).eval()
     network, optimizer = fabric.setup(model, optimizer)
     model.train()
     last_saved = time.monotonic()
@@ -114,9 +115,9 @@ def _parameter_groups(model: TreeModel, weight_decay: float) -> list[dict[str, A
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def _ema(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+def _ema(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
         steps = int(count)
         share = 1 - min(decay, (1 + steps) / (_EMA_WARMUP_STEPS + steps))
         if averaged[0].is_floating_point():

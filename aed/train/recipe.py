@@ -87,7 +87,7 @@ class AugmentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weak: WaveformAugmentConfig = WaveformAugmentConfig()
-    strong: WaveformAugmentConfig = WaveformAugmentConfig(equalizer_probability=0.3, noise_probability=0.3)
+    strong: WaveformAugmentConfig = WaveformAugmentConfig(noise_probability=0.3)
     frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig()
     mixup_alpha: float = Field(0.2, ge=0)
 

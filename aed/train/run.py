@@ -86,7 +86,7 @@ def train_run(
         ConfigError: The folder holds a run and `resume` is not set, or another recipe's run.
         DataError, ModelError, StorageError: See the message.
     """
-    if (finished := _claim_folder(recipe, options)) is not None:
+    if (finished := check_folder(recipe, options)) is not None:
         return finished
     started = time.monotonic()
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
@@ -99,6 +99,8 @@ def train_run(
         precision=precision,
     )
     fabric.launch()
+    if fabric.is_global_zero:
+        write_atomic(options.folder / RECIPE_FILE, recipe.to_yaml())
     store = WaveformStore.open(_every_clip(clips), recipe.model.features.rate_hz, progress=listener.on_decode)
     model = fresh_model(recipe, taxonomy)
     listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
@@ -170,21 +172,27 @@ def source_commit() -> str | None:
     return commit.stdout.strip()
 
 
-def _claim_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
-    """Prepare the run folder; the record of the run where it is complete already."""
+def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
+    """Check that the run folder is free, or may be gone on with.
+
+    Returns:
+        The record of the run where it is complete already.
+
+    Raises:
+        ConfigError: The folder holds a run and `resume` is not set, or another recipe's finished run.
+    """
     folder = options.folder
     if (folder / RECIPE_FILE).exists() and not options.resume:
         raise ConfigError(f"{folder} already holds a run: use --resume to go on with it, or --out for another folder")
-    if (folder / RUN_FILE).exists():
-        record: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        if record["recipe_hash"] != recipe.digest:
-            raise ConfigError(
-                f"{folder} holds a finished run of another recipe ({record['recipe_hash']}): use --out for another folder"
-            )
-        return record
-    if int(os.environ.get("RANK", "0")) == 0:
-        write_atomic(folder / RECIPE_FILE, recipe.to_yaml())
-    return None
+    if not (folder / RUN_FILE).exists():
+        return None
+    record: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    if record["recipe_hash"] != recipe.digest:
+        raise ConfigError(
+            f"{folder} holds a finished run of another recipe (hash {record['recipe_hash']}, this one's is "
+            f"{recipe.digest}): use --out for another folder"
+        )
+    return record
 
 
 def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:

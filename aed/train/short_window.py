@@ -1,7 +1,7 @@
 """One short window per clip, so that the model also learns to answer what the detector will ask: a second of sound.
 
-A clip's label holds for a window where the clip is heard; a window of the clip in which nothing is heard is *none of these*
-(clips of ESC-50 are padded with silence: half of glass_breaking); anything between teaches nothing.
+A clip's label holds for a window where the clip is heard; a window of the clip in which nothing is heard is *none of
+these* (clips of ESC-50 are padded with silence: half of glass_breaking); anything between teaches nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from aed.model import TreeModel
 
 AUDIBLE_LEVEL = 0.05
-"""Mean over mel of the log-mel feature from which a frame counts as heard; 0 is digital silence, about -70 dBFS noise gives this."""
+"""Mean over mel of the feature from which a frame counts as heard: white noise of -93 dBFS; silence is 0."""
 HEARD_SHARE = 0.25
 """Share of a window's embeddings that must be heard for the clip's label to hold."""
 

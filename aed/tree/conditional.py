@@ -1,7 +1,7 @@
 """The ontology tree: every inner node decides which child a sound belongs to.
 
-Zharmagambetov et al. (ICASSP 2022) train a decision tree of the ontology's shape with the network; the decision function of
-the paper is not public, a linear one at each node is our reconstruction.
+Zharmagambetov et al. (ICASSP 2022) train a decision tree of the ontology's shape with the network; the decision
+function of the paper is not public, a linear one at each node is our reconstruction.
 """
 
 from __future__ import annotations

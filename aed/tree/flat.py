@@ -36,8 +36,8 @@ class FlatSoftmaxHead(TreeHead):
 class FlatSigmoidHead(TreeHead):
     """Multi label: an independent sigmoid per node, a node being present where any unit at or below it is (noisy-or).
 
-    Every node but the root has a unit of its own, since a multi-label answer may be an inner node (Glass, but not Shatter):
-    `log(1 - P(node)) = sum of log(1 - sigmoid) over the node and all below`.
+    Every node but the root has a unit of its own, since a multi-label answer may be an inner node (Glass, but not
+    Shatter): `log(1 - P(node)) = sum of log(1 - sigmoid) over the node and all below`.
 
     Args:
         dim: Size of an embedding.

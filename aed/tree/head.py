@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 _MAX_LOG_P = -1e-7
-"""log P of a certain node, kept under 0 so that log(1 - P) and its gradient stay finite (float32 resolves about 6e-8)."""
+"""log P of a certain node, kept under 0 so that log(1 - P) stays finite, and its gradient (float32 resolves 6e-8)."""
 
 
 class NodeScores(NamedTuple):

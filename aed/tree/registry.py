@@ -39,4 +39,4 @@ def build_head(config: HeadConfig, dim: int, taxonomy: Taxonomy) -> TreeHead:
     key = (config.name, taxonomy.task)
     if key not in HEADS:
         raise ConfigError(f"no head '{config.name}' for the task '{taxonomy.task}': known are {sorted(HEADS)}")
-    return HEADS[key](dim, taxonomy)  # type: ignore[call-arg]  # every head takes (dim, taxonomy)
+    return HEADS[key](dim, taxonomy)

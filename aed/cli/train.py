@@ -1,0 +1,191 @@
+"""`aed train`: train the folds of a recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aed.errors import ConfigError
+from aed.resources import recipes_folder
+
+if TYPE_CHECKING:
+    from aed.ontology.taxonomy import Taxonomy
+    from aed.train.dataset import FoldClips
+    from aed.train.recipe import Recipe
+    from aed.train.run import Listener
+
+EXIT_INCOMPLETE = 1
+"""Some folds failed, or some clips could not be read."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("train")(_train)
+
+
+def _train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, or the name of a shipped recipe.")],
+    fold: Annotated[int | None, typer.Option("--fold", help="Fold to hold out; the first by default.")] = None,
+    all_folds: Annotated[bool, typer.Option("--all-folds", help="Train every fold, several at once.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override, such as optim.lr=1e-3.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the runs; runs/NAME by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "auto",
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes per fold that make batches.")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Folds at once; one per core by default.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads per fold.")] = None,
+) -> None:
+    """Train a recipe; the model folder is runs/NAME/foldK.
+
+    A run that was killed goes on with --resume and ends with the same weights as one that was not.
+    """
+    from aed.train.dataset import recipe_folds
+    from aed.train.recipe import load_recipe
+
+    path = find_recipe(recipe)
+    loaded = load_recipe(path, settings or [])
+    folder = out or Path("runs") / loaded.name
+    folds = recipe_folds(loaded, None)
+    if all_folds and fold is not None:
+        raise ConfigError("--fold and --all-folds exclude each other")
+    if all_folds and folds:
+        options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
+        options += [part for setting in settings or [] for part in ("--set", setting)]
+        _train_all(path, folder, folds, options, jobs, threads)
+        return
+    chosen = fold if fold is not None or not folds else folds[0]
+    target = folder / f"fold{chosen}" if chosen is not None else folder
+    _train_one(loaded, chosen, target, resume=resume, device=device, workers=workers, threads=threads)
+
+
+def find_recipe(recipe: Path) -> Path:
+    """A recipe file as named, or the shipped recipe of that name."""
+    shipped = recipes_folder() / recipe / "recipe.yaml"
+    return shipped if not recipe.is_file() and shipped.is_file() else recipe
+
+
+def _train_one(
+    recipe: Recipe, fold: int | None, folder: Path, *, resume: bool, device: str, workers: int, threads: int | None
+) -> None:
+    import torch
+
+    from aed.train.listeners import Listeners, TensorBoardListener
+    from aed.train.run import RunOptions, check_folder, train_run
+
+    torch.set_num_threads(threads or cores())
+    options = RunOptions(folder, resume=resume, accelerator=device, workers=workers)
+    check_folder(recipe, options)
+    with progress_listener(recipe.name if fold is None else f"{recipe.name} fold {fold}") as listener:
+        record = train_run(
+            recipe, fold, None, options, Listeners(listener, TensorBoardListener(folder / "tensorboard"))
+        )
+    typer.echo(f"model written to {folder} ({record['seconds']:.0f} s, {record['steps']} steps)")
+    if record["skipped"]:
+        typer.echo(f"aed: error: {len(record['skipped'])} clips could not be read and taught nothing:", err=True)
+        for reason in record["skipped"].values():
+            typer.echo(f"  {reason}", err=True)
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _train_all(
+    recipe: Path, folder: Path, folds: tuple[int, ...], options: list[str], jobs: int | None, threads: int | None
+) -> None:
+    from aed.study.parallel import FoldJob, last_line, train_folds
+
+    at_once = min(jobs or cores(), len(folds))
+    options = [*options, "--threads", str(threads or max(1, cores() // at_once))]
+    fold_jobs = [
+        FoldJob(
+            number,
+            folder / f"fold{number}",
+            ("train", str(recipe), "--fold", str(number), "--out", str(folder), *options),
+        )
+        for number in folds
+    ]
+    with _fold_table(at_once) as show:
+        codes = train_folds(fold_jobs, at_once, show)
+    failed = [job for job in fold_jobs if codes[job.fold]]
+    for job in fold_jobs:
+        typer.echo(f"fold {job.fold}: {last_line(job.log)}", err=job in failed)
+    if failed:
+        names = ", ".join(str(job.log) for job in failed)
+        typer.echo(f"aed: error: {len(failed)} of {len(folds)} folds did not end well; see {names}", err=True)
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def progress_listener(title: str) -> Iterator[Listener]:
+    """A bar on a terminal, lines elsewhere."""
+    from aed.train.listeners import LineListener
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield LineListener(typer.echo)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield _BarListener(bars, title)
+
+
+class _BarListener:
+    """Progress bars for decoding and for training.
+
+    Args:
+        bars: Where to draw.
+        title: What is trained.
+    """
+
+    def __init__(self, bars: Progress, title: str) -> None:
+        self._bars, self._title = bars, title
+        self._task = bars.add_task(title, losses="", total=None)
+
+    def on_decode(self, what: str, done: int, total: int) -> None:
+        """A clip was decoded."""
+        self._bars.update(self._task, description=f"{self._title}: {what}", completed=done, total=total)
+
+    def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
+        """Training begins."""
+        from aed.train.listeners import describe_start
+
+        self._bars.console.print(describe_start(parameters, clips, taxonomy), highlight=False)
+        self._bars.reset(self._task, description=self._title, total=steps)
+
+    def on_step(self, done: int, losses: dict[str, float]) -> None:
+        """A step was made."""
+        from aed.train.listeners import describe_losses
+
+        self._bars.update(self._task, completed=done, losses=describe_losses(losses))
+
+
+@contextmanager
+def _fold_table(at_once: int) -> Iterator[Callable[[dict[int, str]], None]]:
+    """The newest line of each fold: redrawn on a terminal, elsewhere whenever a fold's state changes."""
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    console.print(f"training {at_once} folds at once", highlight=False)
+    if not console.is_terminal:
+        yield lambda lines: None
+        return
+    with Live(console=console) as live:
+        yield lambda lines: live.update(
+            "\n".join(f"fold {number}  {line or 'waiting'}" for number, line in lines.items())
+        )
