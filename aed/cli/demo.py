@@ -33,6 +33,7 @@ def _demo(
     force: Annotated[bool, typer.Option("--force", help="Train again although the model is there.")] = False,
 ) -> None:
     """Train on sounds made by formula, detect in a made scene, draw it. Needs no data."""
+    import json
     import shutil
 
     import numpy as np
@@ -50,7 +51,8 @@ def _demo(
     truth = write_demo_scene(scene, np.random.default_rng(SCENE_SEED))
     if force:
         shutil.rmtree(model, ignore_errors=True)
-    overrides = [f"data.source=folder:{out / 'corpus'}", *([f"optim.steps={steps}"] if steps else [])]
+    source = json.dumps(f"folder:{out / 'corpus'}")  # quoted, since YAML would read signs in a folder's name
+    overrides = [f"data.source={source}", *([f"optim.steps={steps}"] if steps else [])]
     recipe = load_recipe(recipes_folder() / "demo" / "recipe.yaml", overrides)
     with progress_listener("demo") as listener:
         train_run(recipe, None, None, RunOptions(model, resume=True, accelerator="cpu"), listener)

@@ -48,7 +48,9 @@ def _train(
     """
     from aed.train.dataset import recipe_folds
     from aed.train.recipe import load_recipe
+    from aed.train.run import RunOptions, check_accelerator, check_folder
 
+    check_accelerator(device)
     path = find_recipe(recipe)
     loaded = load_recipe(path, settings or [])
     folder = out or Path("runs") / loaded.name
@@ -58,6 +60,8 @@ def _train(
     if all_folds and folds:
         options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
         options += [part for setting in settings or [] for part in ("--set", setting)]
+        for number in folds:
+            check_folder(loaded, RunOptions(folder / f"fold{number}", resume=resume))
         _train_all(path, folder, folds, options, jobs, threads)
         return
     chosen = fold if fold is not None or not folds else folds[0]
@@ -77,15 +81,16 @@ def _train_one(
     import torch
 
     from aed.train.listeners import Listeners, TensorBoardListener
-    from aed.train.run import RunOptions, check_folder, train_run
+    from aed.train.run import RunOptions, train_run
 
-    torch.set_num_threads(threads or cores())
+    torch.set_num_threads(threads or max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     options = RunOptions(folder, resume=resume, accelerator=device, workers=workers)
-    check_folder(recipe, options)
     with progress_listener(recipe.name if fold is None else f"{recipe.name} fold {fold}") as listener:
         record = train_run(
             recipe, fold, None, options, Listeners(listener, TensorBoardListener(folder / "tensorboard"))
         )
+    if os.environ.get("RANK", "0") != "0":
+        return  # under torchrun, the first process speaks for all
     typer.echo(f"model written to {folder} ({record['seconds']:.0f} s, {record['steps']} steps)")
     if record["skipped"]:
         typer.echo(f"aed: error: {len(record['skipped'])} clips could not be read and taught nothing:", err=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,10 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         StorageError: The file cannot be written; a former checkpoint stays whole.
     """
     with atomic_path(folder / FILE_NAME) as temporary:
-        torch.save(state, temporary)
+        # not straight into the file: on a full disk torch raises an error of its own that says nothing of the disk
+        content = io.BytesIO()
+        torch.save(state, content)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(folder: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
@@ -38,15 +43,29 @@ def load_checkpoint(folder: Path, expected: dict[str, Any]) -> dict[str, Any] | 
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"{path}: damaged or no checkpoint ({str(error).splitlines()[0]}); delete it to start anew"
-        ) from error
+        _check_sums(path)
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, ValueError, LookupError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise damaged_checkpoint(folder, error) from error
+    if not isinstance(state, dict):
+        raise damaged_checkpoint(folder, TypeError(f"expected named entries, got {type(state).__name__}"))
     for name, value in expected.items():
         if state.get(name) != value:
             raise ModelError(
                 f"{path}: checkpoint of another run: its {name} is {state.get(name)}, this run's is {value}; "
-                "use the recipe it was made with, or another --out folder"
+                "use the recipe and data it was made with, or another --out folder"
             )
     return state
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums that `torch.save` wrote, which `torch.load` does not."""
+    with zipfile.ZipFile(path) as archive:
+        if (part := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {part}")
+
+
+def damaged_checkpoint(folder: Path, error: Exception) -> ModelError:
+    """Say that the checkpoint of a run folder cannot be gone on from, and why."""
+    why = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ModelError(f"{folder / FILE_NAME}: damaged, or no checkpoint ({why}); delete it to start anew")

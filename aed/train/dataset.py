@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,16 @@ class FoldClips:
     Attributes:
         fold: Number of the held-out fold; None where nothing is held out.
         labelled: Training clips whose labels may be used.
-        unlabelled: Clips that teach by consistency: all training clips and the further sources; none of the held-out
-            fold's content groups.
+        unlabelled: Clips that teach by consistency: all training clips and those of the further sources.
         test: Held-out clips.
+        left_out: Clips outside the held-out fold that share a content group with it: they teach nothing.
     """
 
     fold: int | None
     labelled: tuple[Clip, ...]
     unlabelled: tuple[Clip, ...]
     test: tuple[Clip, ...]
+    left_out: tuple[Clip, ...]
 
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
@@ -64,9 +66,15 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips
         labelled = tuple(clip for clip in train if clip.clip_id in budget)
         if missing := len(budget) - len(labelled):
             raise DataError(f"{missing} of the {len(budget)} clips of the label budget are not in {recipe.data.source}")
-    held_out = {clip.group for clip in test}
     further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
-    return FoldClips(fold, labelled, (*train, *(clip for clip in further if clip.group not in held_out)), test)
+    held_out = {clip.group for clip in test}
+    return FoldClips(
+        fold,
+        labelled=tuple(clip for clip in labelled if clip.group not in held_out),
+        unlabelled=tuple(clip for clip in (*train, *further) if clip.group not in held_out),
+        test=test,
+        left_out=tuple(clip for clip in (*train, *further) if clip.group in held_out),
+    )
 
 
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
@@ -96,8 +104,21 @@ def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tup
 
 
 def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
-    """The recipe's label map, restricted to labels that occur."""
+    """The recipe's label map, restricted to labels that occur.
+
+    Raises:
+        DataError: A clip has a label that the map does not hold.
+    """
     label_map = load_label_map(recipe.data.label_map)
+    for clip in clips:
+        for label in clip.labels:
+            if label not in label_map.labels:
+                near = get_close_matches(label, label_map.labels, n=1)
+                raise DataError(
+                    f"{recipe.data.source}: clip '{clip.clip_id}' has the label '{label}', which the label map "
+                    f"'{recipe.data.label_map}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
+                    "correct the label, or name another map as data.label_map"
+                )
     return label_map.restricted({label for clip in clips for label in clip.labels})
 
 

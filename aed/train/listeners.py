@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aed.ontology.taxonomy import Taxonomy
 from aed.train.dataset import FoldClips
 from aed.train.run import Listener
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 _LINE_SECONDS = 5.0
 """Time between two lines of text."""
@@ -84,37 +88,45 @@ class LineListener:
 
 
 class TensorBoardListener:
-    """Curves of the losses.
+    """Curves of the losses; nothing is written before training begins.
 
     Args:
         folder: Where TensorBoard's event files go.
     """
 
     def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder))
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+        self._steps = 0
 
     def on_decode(self, what: str, done: int, total: int) -> None:
         """A clip was decoded; no curve."""
 
     def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
         """Training begins."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._steps = steps
+        self._writer = SummaryWriter(str(self._folder))
         self._writer.add_text("run", describe_start(parameters, clips, taxonomy))
 
     def on_step(self, done: int, losses: dict[str, float]) -> None:
         """A step was made."""
-        if done % _CURVE_STEPS == 0:
-            for name, value in losses.items():
-                self._writer.add_scalar(f"train/{name}", value, done)
+        if self._writer is None or (done % _CURVE_STEPS and done != self._steps):
+            return
+        for name, value in losses.items():
+            self._writer.add_scalar(f"train/{name}", value, done)
+        if done == self._steps:
+            self._writer.close()
 
 
 def describe_start(parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> str:
     """One line on what is trained."""
     held_out = f"fold {clips.fold} held out ({len(clips.test)} clips)" if clips.fold is not None else "nothing held out"
+    left_out = f", {len(clips.left_out)} left out that share its content" if clips.left_out else ""
     return (
         f"{parameters:,} parameters, {taxonomy.num_nodes} nodes, {len(clips.labelled)} labelled clips, "
-        f"{len(clips.unlabelled)} for consistency, {held_out}"
+        f"{len(clips.unlabelled)} for consistency, {held_out}{left_out}"
     )
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import torch.distributed
 from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from aed.data.batches import StepBatches, step_loader
 from aed.model import TreeModel
-from aed.train.checkpoint import load_checkpoint, save_checkpoint
+from aed.train.checkpoint import damaged_checkpoint, load_checkpoint, save_checkpoint
 from aed.train.objective import Objective
 from aed.train.recipe import OptimConfig
 
@@ -85,6 +86,8 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(losses.total)
         optimizer.step()
+        if fabric.world_size > 1:
+            _share_buffers(model)
         average.update_parameters(model)
         teacher.eval()
         session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
@@ -129,14 +132,23 @@ def _ema(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     return update
 
 
+def _share_buffers(model: TreeModel) -> None:
+    """Give every process the first one's statistics of batch norm, as the next forward pass would: one average."""
+    for buffer in model.buffers():
+        torch.distributed.broadcast(buffer, src=0)
+
+
 def _restore(session: Session, model: TreeModel, average: AveragedModel, optimizer: torch.optim.Optimizer) -> int:
     state = load_checkpoint(session.folder, session.identity)
     if state is None:
         return 0
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    try:
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged_checkpoint(session.folder, error) from error
 
 
 def _state(

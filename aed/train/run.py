@@ -19,19 +19,21 @@ from lightning_fabric import Fabric
 from aed.data.batches import Labelled, StepBatches
 from aed.data.records import Clip
 from aed.data.waveforms import WaveformStore
-from aed.errors import ConfigError, DataError
+from aed.errors import ConfigError, DataError, ModelError
 from aed.features.waveform_augment import WaveformAugment
 from aed.model import TreeModel, count_parameters
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
+from aed.train.checkpoint import load_checkpoint
 from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
 from aed.train.loop import Session, fit
 from aed.train.objective import Objective
 from aed.train.recipe import Precision, Recipe
 
 RUN_FILE, RECIPE_FILE = "run.json", "recipe.yaml"
+ACCELERATORS = ("auto", "cpu", "cuda")
 _RECORDED_VERSIONS = ("torch", "torchaudio", "numpy", "audiomentations")
 
 
@@ -77,7 +79,7 @@ def train_run(
         fold: Held-out fold; None where the recipe holds nothing out.
         root: Data root; None where the recipe's sources need none.
         options: Folder, device, workers.
-        listener: Told of progress.
+        listener: Told of progress, in the first process.
 
     Returns:
         What `run.json` holds.
@@ -86,10 +88,13 @@ def train_run(
         ConfigError: The folder holds a run and `resume` is not set, or another recipe's run.
         DataError, ModelError, StorageError: See the message.
     """
+    check_accelerator(options.accelerator)
     if (finished := check_folder(recipe, options)) is not None:
         return finished
     started = time.monotonic()
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
+    identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest}
+    load_checkpoint(options.folder, identity)  # refuses before anything is written
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     precision = resolved_precision(recipe.optim.precision, options.accelerator)
     fabric = Fabric(
@@ -99,20 +104,24 @@ def train_run(
         precision=precision,
     )
     fabric.launch()
-    if fabric.is_global_zero:
-        write_atomic(options.folder / RECIPE_FILE, recipe.to_yaml())
-    store = WaveformStore.open(_every_clip(clips), recipe.model.features.rate_hz, progress=listener.on_decode)
+    first = fabric.is_global_zero
+    with fabric.rank_zero_first():
+        store = WaveformStore.open(
+            _every_clip(clips), recipe.model.features.rate_hz, progress=listener.on_decode if first else None
+        )
     model = fresh_model(recipe, taxonomy)
-    listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
-    session = Session(
-        folder=options.folder,
-        identity={"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest},
-        workers=options.workers,
-        checkpoint_seconds=options.checkpoint_seconds,
-        on_step=listener.on_step if fabric.is_global_zero else lambda done, losses: None,
-    )
     objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank)
     batches = _batches(recipe, taxonomy, clips, store, fabric)
+    if first:
+        write_atomic(options.folder / RECIPE_FILE, recipe.to_yaml())
+        listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
+    session = Session(
+        folder=options.folder,
+        identity=identity,
+        workers=options.workers,
+        checkpoint_seconds=options.checkpoint_seconds,
+        on_step=listener.on_step if first else lambda done, losses: None,
+    )
     trained = fit(fabric, model, batches, objective, recipe.optim, session)
     record = {
         "recipe": recipe.name,
@@ -132,7 +141,7 @@ def train_run(
         "python": platform.python_version(),
         "versions": {name: version(name) for name in _RECORDED_VERSIONS},
     }
-    if fabric.is_global_zero:
+    if first:
         trained.cpu().save(options.folder)
         write_atomic(options.folder / RUN_FILE, json.dumps(record, indent=2) + "\n")
         (options.folder / CHECKPOINT).unlink(missing_ok=True)
@@ -180,13 +189,14 @@ def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
 
     Raises:
         ConfigError: The folder holds a run and `resume` is not set, or another recipe's finished run.
+        ModelError: The record of the finished run is damaged.
     """
     folder = options.folder
     if (folder / RECIPE_FILE).exists() and not options.resume:
         raise ConfigError(f"{folder} already holds a run: use --resume to go on with it, or --out for another folder")
     if not (folder / RUN_FILE).exists():
         return None
-    record: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    record = _read_record(folder / RUN_FILE)
     if record["recipe_hash"] != recipe.digest:
         raise ConfigError(
             f"{folder} holds a finished run of another recipe (hash {record['recipe_hash']}, this one's is "
@@ -195,9 +205,31 @@ def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
     return record
 
 
+def check_accelerator(accelerator: str) -> None:
+    """Check that this machine has the device.
+
+    Raises:
+        ConfigError: The name is unknown, or there is no such device here.
+    """
+    if accelerator not in ACCELERATORS:
+        raise ConfigError(f"unknown device '{accelerator}': expected one of {', '.join(ACCELERATORS)}")
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda': torch finds no CUDA device on this machine; use --device cpu or auto")
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: cannot be read as JSON ({error}); delete it and train with --resume") from error
+    if not isinstance(record, dict) or not {"recipe_hash", "seconds", "steps", "skipped"} <= record.keys():
+        raise ModelError(f"{path}: not the record of a run; delete it and train with --resume")
+    return record
+
+
 def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:
-    """All clips of the source, held-out ones too, so that every fold shares one store."""
-    unique = {clip.clip_id: clip for clip in (*clips.unlabelled, *clips.test)}
+    """All clips of the sources, held-out ones too, so that every fold shares one store."""
+    unique = {clip.clip_id: clip for clip in (*clips.unlabelled, *clips.left_out, *clips.test)}
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
 
 
