@@ -20,7 +20,7 @@ from aed.errors import ModelError, OntologyError
 from aed.features.logmel import LogMel, LogMelConfig
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import BlockLayout
-from aed.storage import atomic_path, write_atomic
+from aed.storage import atomic_path
 from aed.tree.head import NodeScores
 from aed.tree.registry import HeadConfig, build_head
 
@@ -174,23 +174,28 @@ class TreeModel(nn.Module):
         return scores.log_p
 
     def save(self, folder: Path | str) -> None:
-        """Write the three files of a model, each whole or not at all; `config.json` comes last and goes first.
+        """Write the three files of a model beside their places, then move them in, `config.json` last.
 
-        So a kill in between leaves a folder that is no model, never a mixture of two.
+        A full disk leaves a former model whole; a kill between two moves leaves a folder that is no model (its
+        `config.json` goes first), never a mixture of two.
 
         Raises:
             StorageError: The folder cannot be written.
         """
         folder = Path(folder)
-        (folder / _CONFIG).unlink(missing_ok=True)
         weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        with atomic_path(folder / _WEIGHTS) as temporary:
-            # not save_file: on a full disk it raises an error of its own that says nothing of the disk
-            temporary.write_bytes(safetensors.torch.save(weights, {"taxonomy_digest": self.taxonomy.digest}))
         taxonomy = json.dumps(self.taxonomy.to_dict(), indent=1, ensure_ascii=False)
-        write_atomic(folder / _TAXONOMY, taxonomy + "\n")
         config = {"format": FORMAT, "taxonomy_digest": self.taxonomy.digest, **self.config.model_dump(mode="json")}
-        write_atomic(folder / _CONFIG, json.dumps(config, indent=2) + "\n")
+        with (  # left in the opposite order
+            atomic_path(folder / _CONFIG) as new_config,
+            atomic_path(folder / _TAXONOMY) as new_taxonomy,
+            atomic_path(folder / _WEIGHTS) as new_weights,
+        ):
+            new_config.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            new_taxonomy.write_text(taxonomy + "\n", encoding="utf-8")
+            # not save_file: on a full disk it raises an error of its own that says nothing of the disk
+            new_weights.write_bytes(safetensors.torch.save(weights, {"taxonomy_digest": self.taxonomy.digest}))
+            (folder / _CONFIG).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path | str) -> TreeModel:
@@ -211,7 +216,12 @@ class TreeModel(nn.Module):
         try:
             model = cls(ModelConfig.model_validate(raw), taxonomy)
         except pydantic.ValidationError as error:
-            raise ModelError(f"{folder / _CONFIG}: not a model configuration: {error.errors()[0]['msg']}") from error
+            first = error.errors()[0]
+            where = ".".join(str(key) for key in first["loc"]) or "settings"
+            raise ModelError(
+                f"{folder / _CONFIG}: not a model configuration: {where}: {first['msg']}, got {first['input']!r}; "
+                "copy the folder again, or update aed where a newer one wrote it"
+            ) from error
         model.load_state_dict(_read_weights(folder / _WEIGHTS, taxonomy, model))
         return model.eval()
 
@@ -219,7 +229,7 @@ class TreeModel(nn.Module):
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(
             f"{path.parent} is not a model folder: {path.name} is missing; train one with 'aed train'"
         ) from error

@@ -28,7 +28,7 @@ class LogMelConfig(BaseModel):
         mel_bands: Number of mel bands.
         min_hz: Lower edge of the lowest band.
         max_hz: Upper edge of the highest band, at most half of `rate_hz`.
-        floor_power: Mel power that counts as silence; 1e-6 is about -75 dB under a full-scale sine here.
+        floor_power: Mel power that counts as silence; 1e-6 is about 104 dB under a full-scale sine here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -34,12 +34,10 @@ class TreeStructure(nn.Module):
     paths: Tensor
     groups: Tensor
     group_of_node: Tensor
-    leaves: Tensor
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         super().__init__()
         self.num_nodes = taxonomy.num_nodes
-        self.has_inner_below_root = any(not taxonomy.is_leaf(node) for node in range(1, taxonomy.num_nodes))
         paths = taxonomy.ancestor_matrix.copy()
         paths[:, 0] = False
         families = [taxonomy.children(node) for node in range(taxonomy.num_nodes) if not taxonomy.is_leaf(node)]
@@ -51,7 +49,6 @@ class TreeStructure(nn.Module):
         self.register_buffer("paths", torch.from_numpy(paths.astype(np.float32)), persistent=False)
         self.register_buffer("groups", torch.from_numpy(groups), persistent=False)
         self.register_buffer("group_of_node", torch.from_numpy(group_of_node), persistent=False)
-        self.register_buffer("leaves", torch.tensor(taxonomy.leaves), persistent=False)
 
     def sum_over_path(self, per_node: Tensor) -> Tensor:
         """Add a per-node quantity along each node's path from below the root: (..., node) -> (..., node)."""
