@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,6 +24,9 @@ from aed.data.registry import DATA_ROOT_VARIABLE, DATASETS, data_root, dataset_f
 from aed.data.source import load_source
 from aed.errors import DataError
 from aed.resources import manifests_folder
+
+if TYPE_CHECKING:
+    from aed.data.overlap import Summary
 
 EXIT_DAMAGED_FILES = 2
 LONGEST_LIST = 12
@@ -124,14 +128,24 @@ def _budget(
 def _overlap(
     root: DataRoot = None,
     out: Annotated[Path | None, typer.Option("--out", help="CSV file; data_manifests' own by default.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Find recordings that share content, over all data sets that are here, and write their groups."""
+    """Find recordings that share content, over all data sets that are here, and write their groups.
+
+    Exit code 2 where a file cannot be read; its clip keeps the group of its recording.
+    """
     from aed.data.overlap import write_content_groups
 
     target = out or manifests_folder() / CONTENT_GROUPS_FILE
     with _progress("comparing recordings") as step:
-        write_content_groups(_root(root), target, step)
-    typer.echo(f"content groups are in {target}")
+        summary = write_content_groups(_root(root), target, lambda _, done, total: step(done, total))
+    if as_json:
+        typer.echo(json.dumps(asdict(summary), indent=2))
+    else:
+        typer.echo("\n".join(_overlap_lines(summary)))
+        typer.echo(f"content groups are in {target}")
+    if summary.unreadable:
+        raise typer.Exit(EXIT_DAMAGED_FILES)
 
 
 def _root(root: Path | None) -> Path:
@@ -175,6 +189,18 @@ def _report_lines(report: DatasetReport) -> Iterator[str]:
     if report.strays:
         yield f"  files that belong to no clip: {_names(report.strays)}"
     for problem in report.damaged:
+        yield f"  cannot be read: {problem}"
+
+
+def _overlap_lines(summary: Summary) -> Iterator[str]:
+    yield f"{summary.clips} clips in {summary.groups} content groups, {summary.largest} in the largest"
+    for found in summary.datasets:
+        yield (
+            f"  {found.name}: {found.sharing} of {found.clips} clips share audio with another recording of the set, "
+            f"{found.sharing_with_others} with another set; {found.test_in_train} test clips recur in training"
+        )
+    yield f"  groups across official folds: {_names(summary.fold_crossings)}"
+    for problem in summary.unreadable:
         yield f"  cannot be read: {problem}"
 
 

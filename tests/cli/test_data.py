@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -131,16 +129,22 @@ def test_get_hands_over_address_and_checksum(tmp_path: Path, monkeypatch: pytest
     assert "aed data check esc50" in text
 
 
-def test_overlap_writes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("aed.data.overlap")
+def test_overlap_writes_where_it_is_told_and_says_what_recurs(tmp_path: Path) -> None:
+    make_sesa(tmp_path, ".wav")
+    target = tmp_path / "groups.csv"
+    text = aed("overlap", "--data-root", tmp_path, "--out", target)
+    assert "sesa: 0 of" in text
+    assert str(target) in text
+    summary = json.loads(aed("overlap", "--data-root", tmp_path, "--out", target, "--json"))
+    assert len(target.read_text().splitlines()) == 1 + summary["clips"]
 
-    def write_content_groups(root: Path, target: Path, progress: object) -> None:
-        target.write_text(f"{root}")
 
-    module.write_content_groups = write_content_groups  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "aed.data.overlap", module)
-    aed("overlap", "--data-root", tmp_path, "--out", tmp_path / "groups.csv")
-    assert (tmp_path / "groups.csv").read_text() == str(tmp_path)
+def test_overlap_names_a_damaged_file_and_fails(tmp_path: Path) -> None:
+    make_sesa(tmp_path, ".wav")
+    damaged = next((tmp_path / "sesa").rglob("*.wav"))
+    damaged.write_text("no sound")
+    text = aed("overlap", "--data-root", tmp_path, "--out", tmp_path / "groups.csv", exit_code=2)
+    assert f"cannot be read: {damaged}" in text
 
 
 @pytest.mark.audio
