@@ -67,7 +67,7 @@ class WaveformStore:
         folder = folder or cache_folder() / "waveforms"
         key = _key(clips, rate_hz)
         data, index = folder / f"{key}.f32", folder / f"{key}.json"
-        if not index.exists():
+        if not (index.exists() and data.exists()):
             _decode(clips, rate_hz, data, index, progress)
         meta = json.loads(index.read_text(encoding="utf-8"))
         skipped: dict[str, str] = meta["skipped"]
@@ -86,9 +86,16 @@ class WaveformStore:
 def _key(clips: Sequence[Clip], rate_hz: int) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {rate_hz}".encode())
     for clip in clips:
-        stat = clip.path.stat()
-        digest.update(f"\n{clip.clip_id} {clip.path} {stat.st_size} {stat.st_mtime_ns}".encode())
+        digest.update(f"\n{clip.clip_id} {clip.path} {_version(clip.path)}".encode())
     return digest.hexdigest()[:20]
+
+
+def _version(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:  # reading will say what is wrong with it, and skip it
+        return "missing"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _decode(clips: Sequence[Clip], rate_hz: int, data: Path, index: Path, progress: Progress | None) -> None:
