@@ -20,6 +20,8 @@ from aed.loss.consistency import ConsistencyConfig
 from aed.model import ModelConfig
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+SHORTEST_CLIP_SECONDS = 0.1
+"""A clip holds one embedding (80 ms) at least."""
 
 
 class GroupFolds(BaseModel):
@@ -30,7 +32,7 @@ class GroupFolds(BaseModel):
         seed: Decides which group goes where.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     groups: int = Field(5, ge=2)
     seed: int = 0
@@ -49,7 +51,7 @@ class DataConfig(BaseModel):
         clip_seconds: Length of a training clip.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: str
     label_map: str
@@ -57,7 +59,7 @@ class DataConfig(BaseModel):
     labels_percent: int = Field(100, ge=1, le=100)
     label_draw: int = Field(1, ge=1)
     unlabelled_sources: tuple[str, ...] = ()
-    clip_seconds: float = Field(5.0, gt=0)
+    clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS)
 
 
 class TaxonomyConfig(BaseModel):
@@ -68,7 +70,7 @@ class TaxonomyConfig(BaseModel):
         none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     task: Literal["single", "multi"] = "single"
     none_of_these: bool = True
@@ -84,7 +86,7 @@ class AugmentConfig(BaseModel):
         mixup_alpha: Parameter of mixup's Beta distribution; 0 mixes nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weak: WaveformAugmentConfig = WaveformAugmentConfig()
     strong: WaveformAugmentConfig = WaveformAugmentConfig(noise_probability=0.3)
@@ -107,7 +109,7 @@ class OptimConfig(BaseModel):
         precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     steps: int = Field(1000, gt=0)
     batch_size: int = Field(32, gt=0)
@@ -135,7 +137,7 @@ class Recipe(BaseModel):
         optim: Optimisation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str

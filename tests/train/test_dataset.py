@@ -1,0 +1,165 @@
+"""Which clips a fold trains on: only labels of the budget, and nothing that shares content with the held-out clips."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aed.data.label_budget import read_label_budget
+from aed.errors import ConfigError, DataError
+from aed.resources import manifests_folder
+from aed.train.dataset import clip_targets, fold_clips, recipe_folds, recipe_taxonomy
+from tests.tiny_corpus import GLASS, MULTI_LABEL, SHATTER, SIREN, tiny_recipe, write_clip, write_corpus, write_esc50
+
+ESC10 = ("data.source=esc10", "data.label_map=esc10")
+
+
+def regrouped(manifest: Path, group_of: Callable[[int], str]) -> None:
+    """Add a column `group` to a manifest."""
+    with manifest.open() as file:
+        rows = list(csv.DictReader(file))
+    lines = ["path,labels,fold,group"]
+    lines += [f"{row['path']},{row['labels']},{row['fold']},{group_of(number)}" for number, row in enumerate(rows)]
+    manifest.write_text("\n".join(lines) + "\n")
+
+
+def test_a_fold_is_held_out(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest)
+    assert recipe_folds(recipe, None) == (1, 2)
+    clips = fold_clips(recipe, 1, None)
+    assert {clip.fold for clip in clips.test} == {1}
+    assert {clip.fold for clip in clips.labelled} == {2}
+    assert clips.unlabelled == clips.labelled
+    assert clips.left_out == ()
+
+
+def test_what_shares_content_with_held_out_clips_teaches_nothing(tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    regrouped(manifest, lambda number: "clips:shared" if number < 3 else f"clips:{number}")  # of both folds
+    clips = fold_clips(tiny_recipe(manifest), 1, None)
+    assert [clip.clip_id for clip in clips.left_out] == ["clips/1"]
+    held_out = {clip.group for clip in clips.test}
+    assert "clips:shared" in held_out
+    assert not held_out & {clip.group for clip in (*clips.labelled, *clips.unlabelled)}
+    assert len(clips.labelled) == 5
+
+
+def test_further_sources_teach_without_labels_and_without_held_out_content(tmp_path: Path) -> None:
+    manifest, further = write_corpus(tmp_path / "a"), write_corpus(tmp_path / "b")
+    regrouped(manifest, lambda number: f"g{number}")
+    regrouped(further, lambda number: f"g{number}" if number < 6 else f"h{number}")
+    clips = fold_clips(tiny_recipe(manifest, f"data.unlabelled_sources=['csv:{further}']"), 1, None)
+    held_out = {clip.group for clip in clips.test}
+    assert not held_out & {clip.group for clip in clips.unlabelled}
+    assert len(clips.unlabelled) == 6 + 9
+    assert len(clips.left_out) == 3
+    assert len(clips.labelled) == 6
+    assert all(clip.path.parent == manifest.parent for clip in clips.labelled)
+
+
+def test_folds_by_group_keep_groups_together(manifest: Path, tmp_path: Path) -> None:
+    copy = write_corpus(tmp_path)
+    regrouped(copy, lambda number: f"g{number // 2}")
+    recipe = tiny_recipe(copy, "data.folds={groups: 3}")
+    for fold in recipe_folds(recipe, None):
+        clips = fold_clips(recipe, fold, None)
+        assert not {clip.group for clip in clips.test} & {clip.group for clip in clips.labelled}
+        assert len(clips.test) + len(clips.labelled) == 12
+
+
+def test_nothing_held_out(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest, "data.folds=none")
+    assert recipe_folds(recipe, None) == ()
+    clips = fold_clips(recipe, None, None)
+    assert (len(clips.labelled), clips.test) == (12, ())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fold", "message"),
+    [
+        ((), 9, "recipe tiny has no fold 9: its folds are 1, 2"),
+        ((), None, "recipe tiny has no fold None: its folds are 1, 2"),
+        (("data.folds=none",), 1, "its folds are none: leave the fold out"),
+        (("data.folds=none", "data.labels_percent=10"), None, "labels_percent below 100 needs folds"),
+    ],
+)
+def test_an_unknown_fold_is_named(overrides: tuple[str, ...], fold: int | None, message: str, manifest: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fold_clips(tiny_recipe(manifest, *overrides), fold, None)
+
+
+def test_only_labels_of_the_budget_are_used(manifest: Path, tmp_path: Path) -> None:
+    budget = read_label_budget("esc10", 10, 2, 1)
+    write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
+    recipe = tiny_recipe(manifest, *ESC10, "data.labels_percent=10", "data.label_draw=2")
+    clips = fold_clips(recipe, 1, tmp_path)
+    assert {clip.clip_id for clip in clips.labelled} == budget
+    assert len(clips.unlabelled) == len(budget) + 10 * 4  # the other training clips teach without their labels
+    assert not {clip.group for clip in clips.test} & {clip.group for clip in clips.unlabelled}
+
+
+def test_a_budget_that_is_not_all_there_is_named(manifest: Path, tmp_path: Path) -> None:
+    write_esc50(tmp_path)
+    with pytest.raises(DataError, match="30 of the 30 clips of the label budget are not in esc10"):
+        fold_clips(tiny_recipe(manifest, *ESC10, "data.labels_percent=10"), 1, tmp_path)
+
+
+def test_a_source_without_a_budget_is_named(manifest: Path) -> None:
+    with pytest.raises(DataError, match=rf"no label budget of 10 % .*{manifests_folder()}"):
+        fold_clips(tiny_recipe(manifest, "data.labels_percent=10"), 1, None)
+
+
+def test_single_label_targets_are_one_leaf(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest)
+    taxonomy, clips = recipe_taxonomy(recipe, None), fold_clips(recipe, 1, None).labelled
+    targets = clip_targets(recipe, taxonomy, clips)
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(targets.sum(axis=1), 1)
+    names = {clip.labels[0]: taxonomy.nodes[row.argmax()].name for clip, row in zip(clips, targets, strict=True)}
+    assert names == {"dog_bark": "Bark", "siren": "Siren", "smoke_alarm": "Smoke detector, smoke alarm"}
+
+
+def test_multi_label_targets_say_what_is_unknown(multi_label_manifest: Path) -> None:
+    recipe = tiny_recipe(multi_label_manifest, *MULTI_LABEL)
+    taxonomy, clips = recipe_taxonomy(recipe, None), fold_clips(recipe, 1, None).labelled
+    targets = clip_targets(recipe, taxonomy, clips)
+    assert set(np.unique(targets)) <= {-1.0, 0.0, 1.0}
+    for clip, row in zip(clips, targets, strict=True):
+        assert {name for name in (SIREN, GLASS, SHATTER) if row[taxonomy.index(name)] == 1} == set(clip.labels)
+
+
+def test_every_fold_has_the_same_taxonomy_though_a_label_is_in_one_fold_only(tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    write_clip(tmp_path / "bell.wav", "doorbell")
+    manifest.write_text(manifest.read_text() + "bell.wav,doorbell,1\n")
+    taxonomy = recipe_taxonomy(tiny_recipe(manifest), None)
+    assert taxonomy.find("Ding-dong")
+
+
+def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,dog_brak"))
+    with pytest.raises(
+        DataError,
+        match=rf"csv:{manifest}: clip 'clips/3' has the label 'dog_brak', .* 'demo' .*did you mean 'dog_bark'\?",
+    ):
+        recipe_taxonomy(tiny_recipe(manifest), None)
+
+
+def test_a_clip_without_a_label_is_none_of_these_or_named(tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,"))
+
+    def target(*overrides: str) -> str:
+        recipe = tiny_recipe(manifest, *overrides)
+        taxonomy = recipe_taxonomy(recipe, None)
+        (clip,) = (clip for clip in fold_clips(recipe, 1, None).labelled if clip.clip_id == "clips/3")
+        return taxonomy.nodes[clip_targets(recipe, taxonomy, (clip,)).argmax()].kind
+
+    assert target() == "none"
+    with pytest.raises(DataError, match=r"clips/3: its labels .* leave the clip out"):
+        target("taxonomy.none_of_these=false")

@@ -1,0 +1,79 @@
+"""What is minimised: its parts by name, what they cost, and how they are weighed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aed.data.batches import Batch
+from aed.model import TreeModel
+from aed.train.dataset import recipe_taxonomy
+from aed.train.objective import Losses, Objective
+from aed.train.recipe import Recipe
+from aed.train.run import fresh_model
+from tests.tiny_corpus import RATE_HZ, tiny_recipe
+
+
+class Teacher(TreeModel):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def score_clips(self, samples: torch.Tensor):  # type: ignore[no-untyped-def]
+        type(self).asked += 1
+        return super().score_clips(samples)
+
+
+def losses_of(recipe: Recipe, step: int = 0, unlabelled: int = 2, seed: int = 1) -> Losses:
+    taxonomy = recipe_taxonomy(recipe, None)
+    model = fresh_model(recipe, taxonomy)
+    teacher = Teacher(recipe.model, taxonomy).eval()
+    teacher.load_state_dict(model.state_dict())
+    Teacher.asked = 0
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal((4, RATE_HZ)).astype(np.float32) * 0.1)
+    targets = torch.zeros(4, taxonomy.num_nodes)
+    targets[:, taxonomy.leaves[0]] = 1
+    batch = Batch(noise, targets, noise[:unlabelled], noise[:unlabelled])
+    return Objective(recipe, taxonomy, seed)(model, model, teacher, batch, step)
+
+
+def test_the_total_is_the_weighed_sum_of_its_parts(manifest: Path) -> None:
+    recipe = tiny_recipe(
+        manifest, "consistency.weight=2.0", "consistency.ramp_fraction=0", "consistency.threshold=0.51"
+    )
+    losses = losses_of(recipe)
+    named = losses.named
+    assert set(named) == {"label", "window", "consistency", "sure"}
+    expected = named["label"] + 0.3 * named["window"] + 2.0 * named["consistency"]
+    torch.testing.assert_close(losses.total, expected)
+    assert 0 <= named["sure"] <= 1
+
+
+def test_consistency_grows_over_the_ramp(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disagreement = torch.tensor(8.0), torch.tensor(0.5)
+    monkeypatch.setattr("aed.train.objective.single_label_consistency", lambda *arguments: disagreement)
+    recipe = tiny_recipe(manifest, "optim.steps=10", "consistency.ramp_fraction=0.5", "optim.short_window_weight=0")
+    for step, share in ((0, 0.2), (1, 0.4), (4, 1.0), (9, 1.0)):
+        losses = losses_of(recipe, step)
+        torch.testing.assert_close(losses.total, losses.named["label"] + share * disagreement[0])
+
+
+def test_without_consistency_the_teacher_is_never_asked(manifest: Path) -> None:
+    losses_of(tiny_recipe(manifest))
+    assert Teacher.asked == 1
+    losses = losses_of(tiny_recipe(manifest, "consistency=null"), unlabelled=0)
+    assert Teacher.asked == 0
+    assert set(losses.named) == {"label", "window"}
+
+
+def test_distortions_follow_seed_and_step_alone(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest)
+    torch.manual_seed(0)
+    one = losses_of(recipe, step=3).total
+    torch.manual_seed(1)
+    assert torch.equal(one, losses_of(recipe, step=3).total)
+    assert not torch.equal(one, losses_of(recipe, step=2).total)
+    assert not torch.equal(one, losses_of(recipe, step=3, seed=2).total)
