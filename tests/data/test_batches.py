@@ -186,6 +186,9 @@ def test_made_rows_are_silence_or_noise_and_none_of_these() -> None:
     levels_db = torch.stack([20 * torch.log10(row.std()) for row in noise])
     assert -71 < levels_db.min() < -60
     assert -30 < levels_db.max() < -19
+    likeness = torch.stack([(row[1:] * row[:-1]).mean() / row.square().mean() for row in noise])
+    assert likeness.min() < 0.2, "white noise"
+    assert likeness.max() > 0.7, "brown noise"
 
 
 def test_without_none_of_these_no_row_is_replaced() -> None:
