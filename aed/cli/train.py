@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,11 +119,16 @@ def _train_all(
         codes = train_folds(fold_jobs, at_once, show)
     failed = [job for job in fold_jobs if codes[job.fold]]
     for job in fold_jobs:
-        typer.echo(f"fold {job.fold}: {last_line(job.log)}", err=job in failed)
+        typer.echo(f"fold {job.fold}: {_outcome(codes[job.fold], last_line(job.log))}", err=job in failed)
     if failed:
         names = ", ".join(str(job.log) for job in failed)
         typer.echo(f"aed: error: {len(failed)} of {len(folds)} folds did not end well; see {names}", err=True)
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _outcome(code: int, line: str) -> str:
+    """What a fold's process said last, and which signal ended it, if any: a process without memory says nothing."""
+    return line if code >= 0 else f"ended by {signal.Signals(-code).name}; its last line: {line or '(none)'}"
 
 
 def cores() -> int:

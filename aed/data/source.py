@@ -7,7 +7,7 @@ from pathlib import Path
 from aed.data.folder import folder_info, load_folder
 from aed.data.manifest import read_manifest
 from aed.data.records import LoadedDataset
-from aed.data.registry import data_root, load_dataset
+from aed.data.registry import data_root, dataset_spec, load_dataset
 
 
 def load_source(source: str, root: Path | None = None) -> LoadedDataset:
@@ -28,4 +28,5 @@ def load_source(source: str, root: Path | None = None) -> LoadedDataset:
     if kind == "csv" and rest:
         path = Path(rest)
         return LoadedDataset(folder_info(path), tuple(read_manifest(path, path.parent)))
+    dataset_spec(source)  # before the data root: a wrong name is the nearer mistake
     return load_dataset(source, root or data_root())

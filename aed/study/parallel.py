@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aed.storage import write_atomic
+
 LOG_FILE = "train.log"
 _POLL_SECONDS = 0.5
 
@@ -92,7 +94,8 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 def _start(job: FoldJob) -> subprocess.Popen[bytes]:
     """Start a job; a resumed run's log goes on where it ended."""
-    job.folder.mkdir(parents=True, exist_ok=True)
+    if not job.log.exists():
+        write_atomic(job.log, "")
     with job.log.open("ab") as log:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "aed", *job.arguments]

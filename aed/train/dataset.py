@@ -41,7 +41,7 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    clips = load_source(recipe.data.source, root).clips
+    clips = _source_clips(recipe, root)
     return tuple(fold.number for fold in _folds(recipe, clips))
 
 
@@ -57,7 +57,7 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips
         ConfigError: The recipe has no such fold.
         DataError: A source or a budget is missing.
     """
-    clips = load_source(recipe.data.source, root).clips
+    clips = _source_clips(recipe, root)
     train, test = _cut(recipe, fold, clips)
     labelled = train
     if recipe.data.labels_percent < 100:
@@ -80,6 +80,13 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
     """Held-out clips of a fold, never trained on."""
     return fold_clips(recipe, fold, root).test
+
+
+def _source_clips(recipe: Recipe, root: Path | None) -> tuple[Clip, ...]:
+    clips = load_source(recipe.data.source, root).clips
+    if not clips:
+        raise DataError(f"{recipe.data.source}: holds no clip; add clips to it, or name another source as data.source")
+    return clips
 
 
 def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
@@ -124,7 +131,7 @@ def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
 
 def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
     """The tree over the labels that occur in the recipe's source, the same for all its folds."""
-    label_map = recipe_label_map(recipe, load_source(recipe.data.source, root).clips)
+    label_map = recipe_label_map(recipe, _source_clips(recipe, root))
     return build_taxonomy(
         load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
     )

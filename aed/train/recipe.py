@@ -215,11 +215,21 @@ def _yaml_value(text: str, override: str) -> Any:
 
 def _first_problem(error: pydantic.ValidationError) -> str:
     problems = error.errors()
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"]) or "recipe"
-    if first["type"] == "extra_forbidden":
+    where = _place(problems[0])
+    # of the forms that a key may have, the one that was followed furthest is the one that was meant
+    here = [problem for problem in problems if _place(problem).startswith(where)]
+    deepest = max(here, key=lambda problem: len(problem["loc"]))
+    where = _place(deepest)
+    if deepest["type"] == "extra_forbidden":
         message = f"unknown key '{where}': remove it or correct its spelling"
     else:
-        message = f"'{where}': {first['msg']}, got {first['input']!r:.80}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return message + more
+        forms = dict.fromkeys(problem["msg"] for problem in here if len(problem["loc"]) == len(deepest["loc"]))
+        message = f"'{where}': {', or '.join(forms)}, got {deepest['input']!r:.80}"
+    others = len(problems) - len(here)
+    return message + (f" (and {others} more)" if others else "")
+
+
+def _place(problem: Any) -> str:
+    """Key of a problem, without pydantic's names for the forms that it may have."""
+    parts = [str(part) for part in problem["loc"]]
+    return ".".join(part for part in parts if not part[:1].isupper() and "[" not in part) or "recipe"

@@ -75,7 +75,12 @@ def test_a_later_override_wins_and_null_parents_are_filled(path: Path) -> None:
         ("name=null", "'name': Input should be a valid string, got None"),
         ("name=../elsewhere", "'name': String should match pattern"),
         ("model.encoder.size=huge", "'model.encoder.size': Input should be 'small', 'medium' or 'large', got 'huge'"),
-        ("data.folds=officially", "'data.folds.*, got 'officially'"),
+        (
+            "data.folds=officially",
+            "'data.folds': Input should be 'official' or 'none', or Input should be a valid dict",
+        ),
+        ("data.folds={groups: 1}", "'data.folds.groups': Input should be greater than or equal to 2, got 1$"),
+        ("data.folds={group: 3}", "unknown key 'data.folds.group'"),
         ("optim.steps", "--set optim.steps: expected KEY=VALUE such as optim.lr=1e-3"),
         ("=3", "--set =3: expected KEY=VALUE"),
         ("optim.steps.more=3", "--set optim.steps.more=3: 'steps' is a value, it has no keys below it"),

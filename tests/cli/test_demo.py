@@ -1,0 +1,67 @@
+"""`aed demo`: sounds, model, scene, table and picture, whatever the folder is called."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+import aed.cli.demo
+from aed.audio.scene import SceneEvent
+from aed.cli.demo import _table
+from aed.cli.main import app
+from aed.detect.event import Event
+from tests.tiny_corpus import contents
+
+
+@pytest.fixture(autouse=True)
+def _few_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AED_DATA_ROOT", raising=False)
+    monkeypatch.setattr(aed.cli.demo, "CLIPS_PER_CLASS", 2)
+
+
+def run(out: Path, *arguments: str) -> Result:
+    result = CliRunner().invoke(app, ["demo", "--out", str(out), *arguments])
+    torch.set_num_threads(1)
+    return result
+
+
+@pytest.mark.training
+def test_makes_everything_and_says_where_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "out: a # demo"  # signs that YAML would read
+    result = run(out, "--steps", "2")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\d+ of \d+ target sounds found", " ".join(result.stdout.split()))
+    assert result.stdout.endswith(
+        f"scene: {out / 'scene.wav'}\ntimeline picture: {out / 'timeline.png'}\nmodel: {out / 'model'}\n"
+    )
+    assert (out / "timeline.png").read_bytes().startswith(b"\x89PNG")
+    model = contents(out / "model")
+    assert run(out, "--steps", "2").exit_code == 0  # what is there is used again
+    assert contents(out / "model") == model
+
+    other = run(out, "--steps", "3")
+    assert other.exit_code == 2
+    assert "finished run of another recipe" in other.stderr
+    assert contents(out / "model") == model
+    assert run(out, "--steps", "3", "--force").exit_code == 0
+    assert contents(out / "model") != model
+
+
+def test_the_table_tells_hits_from_false_alarms() -> None:
+    truth = [
+        SceneEvent(1.0, 2.0, "siren", "siren"),
+        SceneEvent(3.0, 4.0, "dog_bark", "dog_bark"),
+        SceneEvent(5.0, 6.0, "none_of_these", "wind"),
+        SceneEvent(7.0, 8.0, "none_of_these", "silence"),
+    ]
+    event = Event(1.2, 2.1, 1, "/m/x", "Siren", ("Sound", "Siren"), 0.9)
+    false_alarm = Event(5.5, 5.8, 1, "/m/x", "Siren", ("Sound", "Siren"), 0.8)
+    table = _table(truth, [event, false_alarm])
+    assert list(table.columns[-1].cells) == ["siren", "wind"]
+    caption = "1 of 2 target sounds found; nothing reported on 1 of 2 silences and other sounds"
+    assert table.caption == caption
