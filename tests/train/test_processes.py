@@ -27,6 +27,7 @@ def test_two_processes_train_one_model(manifest: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model written to") == 1
     assert done.stdout.count("labelled clips") == 1
+    assert done.stdout.count("step 5/5") == 1
 
     folder = out / "fold1"
     assert {path.name for path in folder.iterdir()} == {
