@@ -58,6 +58,8 @@ def _train(
     folds = recipe_folds(loaded, None)
     if all_folds and fold is not None:
         raise ConfigError("--fold and --all-folds exclude each other")
+    for note in _missing_notes(loaded):
+        typer.echo(note, err=True)
     if all_folds and folds:
         options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
         options += [part for setting in settings or [] for part in ("--set", setting)]
@@ -68,6 +70,15 @@ def _train(
     chosen = fold if fold is not None or not folds else folds[0]
     target = folder / f"fold{chosen}" if chosen is not None else folder
     _train_one(loaded, chosen, target, resume=resume, device=device, workers=workers, threads=threads)
+
+
+def _missing_notes(recipe: Recipe) -> list[str]:
+    """What of the recipe's sources is not here: training goes on with what is."""
+    from aed.data.check import missing_note
+    from aed.data.source import load_source
+
+    loaded = [load_source(source) for source in (recipe.data.source, *recipe.data.unlabelled_sources)]
+    return [note for note in map(missing_note, loaded) if note]
 
 
 def find_recipe(recipe: Path) -> Path:

@@ -69,6 +69,19 @@ class DatasetReport:
         return {**asdict(self), "hours": self.hours, "absent_labels": self.absent_labels}
 
 
+def missing_note(loaded: LoadedDataset) -> str | None:
+    """One line on what of a data set is not here; None where nothing is missing."""
+    if not loaded.missing:
+        return None
+    here = {label for clip in loaded.clips for label in clip.labels}
+    absent = {label for clip in loaded.missing for label in clip.labels} - here
+    name, present = loaded.info.name, len(loaded.clips)
+    classes = f", nothing of {len(absent)} of {len(absent | here)} classes" if absent else ""
+    return (
+        f"{name}: {present} of {present + len(loaded.missing)} listed clips are here{classes} (aed data check {name})"
+    )
+
+
 def check_dataset(dataset: LoadedDataset, progress: Progress | None = None) -> DatasetReport:
     """Count what is present and read the header of every file; a damaged file is reported, not raised."""
     seconds = 0.0

@@ -168,17 +168,15 @@ def resolved_precision(precision: Precision, accelerator: str) -> Literal["32-tr
 
 def source_commit() -> str | None:
     """Commit of the checkout that this code runs from, with `+` where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
     try:
-        commit = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        # an environment may lie inside a checkout of something else
+        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], capture_output=True, check=True)
+        describe = [*git, "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
+        return subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return commit.stdout.strip()
 
 
 def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
