@@ -156,6 +156,11 @@ class LoadedModel:
     def _resampled(self, samples: np.ndarray, rate_hz: int | None) -> np.ndarray:
         if rate_hz is None or rate_hz <= 0:
             raise ConfigError(f"samples need their rate: predict(samples, rate_hz=16000), got rate_hz={rate_hz}")
+        if not np.issubdtype(samples.dtype, np.floating):
+            raise AudioError(
+                f"samples are {samples.dtype}: expected floats in [-1, 1]; divide integers by their full scale "
+                "(samples / 32768 for 16 bit)"
+            )
         if samples.ndim != 1 or not np.isfinite(samples).all():
             raise AudioError(f"expected finite samples of one channel, shape (samples,), got {samples.shape}")
         resampler = Resampler(rate_hz, self.scorer.layout.rate_hz)

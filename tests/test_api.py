@@ -100,6 +100,8 @@ def test_mistakes_are_named(model: LoadedModel, tmp_path: Path) -> None:
         model.predict(path, min_probability=1.5)
     with pytest.raises(AudioError, match=r"got \(3, 2\)"):
         model.detect(np.zeros((3, 2)), 1000)
+    with pytest.raises(AudioError, match=r"samples are int16: expected floats in \[-1, 1\]"):
+        model.predict(np.zeros(10, np.int16), 1000)
     with pytest.raises(AudioError, match="no such file"):
         model.predict(tmp_path / "missing.wav")
     long = written(tmp_path, scene((0, 301.0)), "long.wav")

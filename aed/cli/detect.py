@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from aed.errors import AudioError, ConfigError, DataError
+from aed.errors import AudioError, ConfigError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from aed.detect.detector import DetectorConfig, ProgressCallback
@@ -75,7 +75,7 @@ def _detect(
             try:
                 show = progress(recording, number)
                 found.append(_detect_one(scorer, recording, config, pictures.get(recording), show))
-            except AudioError as error:
+            except (AudioError, MissingExtraError) as error:
                 if len(recordings) == 1:
                     raise
                 skipped.append(str(error))
@@ -86,20 +86,18 @@ def _detect(
 
 
 def find_recordings(sounds: Sequence[Path]) -> list[Path]:
-    """List the files that were named and the audio files below the folders that were named, each once.
+    """List the files that were named and the audio files below the folders that were named (no hidden ones), each once.
 
     Raises:
         DataError: A folder holds no audio file.
     """
-    from aed.data.audio_files import AUDIO_SUFFIXES
+    from aed.data.audio_files import AUDIO_SUFFIXES, audio_paths
 
     found: dict[Path, Path] = {}
     for sound in sounds:
         below = [sound]
         if sound.is_dir():
-            below = [
-                path for path in sorted(sound.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-            ]
+            below = list(audio_paths(sound))
             if not below:
                 raise DataError(
                     f"{sound}: no audio file in this folder; expected names that end in {' '.join(AUDIO_SUFFIXES)}"

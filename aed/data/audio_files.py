@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a", ".mp4", ".webm")
 """In order of preference, where a clip is there in several formats."""
+
+
+def audio_paths(folder: Path) -> Iterator[Path]:
+    """Yield the audio files in a folder and the folders under it, in alphabetical order, hidden ones left out."""
+    for path in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden and path.is_file():
+            yield path
 
 
 def audio_files(folder: Path) -> dict[str, Path]:
@@ -19,11 +28,8 @@ def audio_files(folder: Path) -> dict[str, Path]:
         Hidden files and folders are left out.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.suffix.lower() not in AUDIO_SUFFIXES or any(part.startswith(".") for part in relative.parts):
-            continue
-        stem = relative.with_suffix("").as_posix()
+    for path in audio_paths(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
         if stem not in found or _preference(path) < _preference(found[stem]):
             found[stem] = path
     return found

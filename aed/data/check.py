@@ -9,7 +9,7 @@ from typing import Any
 
 from aed.audio.read import inspect
 from aed.data.records import Clip, LoadedDataset, MissingClip
-from aed.errors import AudioError
+from aed.errors import AudioError, MissingExtraError
 
 Progress = Callable[[int, int], None]
 """Called with the files that are inspected and the files in all."""
@@ -89,7 +89,7 @@ def check_dataset(dataset: LoadedDataset, progress: Progress | None = None) -> D
     for done, clip in enumerate(dataset.clips, start=1):
         try:
             seconds += inspect(clip.path).seconds
-        except AudioError as error:
+        except (AudioError, MissingExtraError) as error:
             damaged.append(str(error))
         if progress is not None:
             progress(done, len(dataset.clips))

@@ -15,6 +15,8 @@ class SpectrogramAugmentConfig(BaseModel):
     """How strongly log-mel frames are distorted; all drawn uniformly and per clip.
 
     Attributes:
+        probability: Share of the clips that are resized, and, drawn anew, of those that are masked. Below 1: resizing
+            smooths the grain of stationary noise, and rain is little else than its grain, so some clips stay sharp.
         stretch: Largest relative change of the time scale, either way (a change of tempo).
         mel_stretch: Largest relative change of the mel scale, either way (a change of vocal-tract length).
         mel_shift: Largest shift along mel, as a share of the bands, either way (a change of pitch).
@@ -25,6 +27,7 @@ class SpectrogramAugmentConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    probability: float = Field(0.5, ge=0, le=1)
     stretch: float = Field(0.3, ge=0, lt=1)
     mel_stretch: float = Field(0.15, ge=0, lt=1)
     mel_shift: float = Field(0.04, ge=0, lt=1)
@@ -45,10 +48,17 @@ def augment_frames(frames: Tensor, config: SpectrogramAugmentConfig, generator: 
         (batch, frames, mel).
     """
     resized = _equalize(_resize_and_shift(frames, config, generator), config.equalizer_db, generator)
+    distorted = torch.where(_drawn(frames, config.probability, generator), resized, frames)
+    masked = distorted
     for _ in range(config.masks):
-        resized = resized * _outside_mask(resized, 1, config.mask_share, generator)[:, :, None]
-        resized = resized * _outside_mask(resized, 2, config.mask_share, generator)[:, None, :]
-    return resized
+        masked = masked * _outside_mask(masked, 1, config.mask_share, generator)[:, :, None]
+        masked = masked * _outside_mask(masked, 2, config.mask_share, generator)[:, None, :]
+    return torch.where(_drawn(frames, config.probability, generator), masked, distorted)
+
+
+def _drawn(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Which clips are distorted: (batch, 1, 1) bool."""
+    return (torch.rand(len(frames), 1, 1, generator=generator) < probability).to(frames.device)
 
 
 def _uniform(batch: int, largest: float, generator: torch.Generator) -> Tensor:

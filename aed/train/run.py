@@ -91,7 +91,7 @@ def train_run(
     check_accelerator(options.accelerator)
     if (finished := check_folder(recipe, options)) is not None:
         return finished
-    started = time.monotonic()
+    started, commit = time.monotonic(), source_commit()  # at the start: the checkout may move on meanwhile
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
     identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest}
     load_checkpoint(options.folder, identity)  # refuses before anything is written
@@ -128,7 +128,7 @@ def train_run(
         "recipe_hash": recipe.digest,
         "fold": fold,
         "seed": recipe.seed,
-        "commit": source_commit(),
+        "commit": commit,
         "steps": recipe.optim.steps,
         "parameters": count_parameters(model),
         "labelled_clips": len(clips.labelled),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,23 @@ def test_a_bad_file_is_skipped_named_at_the_end_and_the_rest_is_done(folder: Pat
     assert errors[0] == "aed: error: skipped 3 of 5 recordings:"
     for name, line in zip(("broken.wav", "nan.wav", "missing.wav"), errors[1:], strict=True):
         assert name in line
+
+
+def test_a_file_that_needs_an_extra_is_skipped_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    (folder / "phone.m4a").write_bytes(b"\0" * 1_000)
+    result = run(folder, "--format", "csv")
+    assert result.exit_code == 1
+    assert [row["name"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["Glass", "Dog"]
+    assert "phone.m4a needs an optional part" in result.stderr
+    assert run(folder / "phone.m4a").exit_code == 2
+
+
+def test_hidden_files_are_not_searched_for_but_may_be_named(folder: Path) -> None:
+    hidden = folder / "._kitchen.wav"
+    hidden.write_bytes((folder / "kitchen.wav").read_bytes())
+    assert hidden not in find_recordings([folder])
+    assert find_recordings([hidden]) == [hidden]
 
 
 def test_a_single_bad_file_is_one_line_and_exit_code_2(folder: Path) -> None:

@@ -226,6 +226,19 @@ def test_damaged_archive(tmp_path: Path) -> None:
         unpack(path, tmp_path / "in", "top")
 
 
+def test_archive_with_damaged_compressed_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("top/file", "content " * 1000)
+    damaged = bytearray(path.read_bytes())
+    header_bytes = 30 + len("top/file")
+    damaged[header_bytes : header_bytes + 8] = b"\xff" * 8
+    path.write_bytes(damaged)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError, match="not a whole zip file"):
+        unpack(path, tmp_path / "in", "top")
+
+
 def test_archive_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "in").mkdir()
     path = zip_with(tmp_path / "a.zip", "top/file")
