@@ -38,6 +38,17 @@ def test_the_seed_alone_decides(manifest: Path, tmp_path: Path) -> None:
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
+def test_the_commit_is_that_of_the_start(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Commits(Recorder):
+        def on_step(self, done: int, losses: dict[str, float]) -> None:
+            if done == 1:
+                monkeypatch.setattr("aed.train.run.source_commit", lambda: "moved on")
+
+    monkeypatch.setattr("aed.train.run.source_commit", lambda: "begun")
+    options = RunOptions(tmp_path / "run", accelerator="cpu")
+    assert train_run(tiny_recipe(manifest), 1, None, options, Commits())["commit"] == "begun"
+
+
 def test_initial_weights_leave_the_global_generator_as_it_was(manifest: Path) -> None:
     recipe = tiny_recipe(manifest)
     taxonomy = recipe_taxonomy(recipe, None)
