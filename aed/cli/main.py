@@ -1,8 +1,8 @@
 """The command `aed`: its verbs, and how it fails.
 
 What the person at the keyboard can mend (an `AedError`, a full disk, a missing permission) is one line on stderr and
-exit code 2; a wrong option is typer's note on usage and exit code 2; an interrupt is one line and exit code 130. `--debug`, anywhere on the line,
-shows the traceback instead.
+exit code 2; a wrong option is typer's note on usage and exit code 2; an interrupt is one line and exit code 130.
+`--debug`, anywhere on the line, shows the traceback instead.
 """
 
 from __future__ import annotations
