@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isnan
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from aed.metrics.average_precision import NodeAveragePrecision
@@ -77,17 +78,19 @@ def format_figure(name: str, value: float) -> str:
 
 def _figures_table(found: Evaluation) -> Table:
     several = len(found.folds) > 1
-    folds = [f"fold {fold.run.fold}" for fold in found.folds]
+    folds = [str(fold.run.fold) for fold in found.folds]
     clips = found.pooled.clips
-    title = f"{found.folds[0].run.recipe}: {clips} clips, {len(folds)} test fold{'s' if several else ''}"
-    table = Table(
-        "figure", *folds, *(("mean", "spread", "pooled") if several else ()), title=title, title_justify="left"
-    )
+    title = f"{found.folds[0].run.recipe}: {clips} clips, test fold{'s' if several else ''} {', '.join(folds)}"
+    summary = ("mean", "spread", "pooled") if several else ()
+    # narrow enough for five folds on a terminal of 80 columns
+    table = Table("fold", *folds, *summary, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True
     for figure in found.summary:
         if all(isnan(value) for value in (*figure.per_fold, figure.pooled)):
             continue
         values = (*figure.per_fold, figure.mean, figure.spread, figure.pooled) if several else figure.per_fold
         table.add_row(figure_title(figure.name), *(format_figure(figure.name, value) for value in values))
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     return table

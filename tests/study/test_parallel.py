@@ -15,7 +15,7 @@ import pytest
 import aed.study.parallel
 from aed.study.parallel import FoldJob, last_line, train_folds
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 """Longest that a process of a test may take to come or go."""
 
 
