@@ -6,6 +6,8 @@ function of the paper is not public, a linear one at each node is our reconstruc
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -14,8 +16,8 @@ from aed.tree.head import NodeScores, TreeHead, log_complement
 from aed.tree.structure import TreeStructure
 
 
-class ConditionalSoftmaxHead(TreeHead):
-    """Single label: a softmax among the children of each node, `P(node) = product of P(step) along its path`.
+class _ConditionalHead(TreeHead):
+    """One linear decision per node; `P(node) = product of P(step | parent) along its path`.
 
     Args:
         dim: Size of an embedding.
@@ -30,27 +32,23 @@ class ConditionalSoftmaxHead(TreeHead):
     def forward(self, embedding: Tensor) -> NodeScores:
         """Score all nodes; see `TreeHead.forward`."""
         with torch.autocast(embedding.device.type, enabled=False):
-            logits = self.decision(embedding.float())
-            log_p = self.structure.sum_over_path(self.structure.log_softmax_among_siblings(logits))
+            log_p = self.structure.sum_over_path(self._log_p_given_parent(self.decision(embedding.float())))
             return NodeScores(log_p, log_complement(log_p))
 
+    @abstractmethod
+    def _log_p_given_parent(self, logits: Tensor) -> Tensor:
+        """Turn decisions into log P(node | parent): (..., node) -> (..., node)."""
 
-class ConditionalSigmoidHead(TreeHead):
-    """Multi label: each node present or not given its parent, `P(node) = product of sigmoids along its path`.
 
-    Args:
-        dim: Size of an embedding.
-        taxonomy: The tree.
-    """
+class ConditionalSoftmaxHead(_ConditionalHead):
+    """Single label: a softmax among the children of each node."""
 
-    def __init__(self, dim: int, taxonomy: Taxonomy) -> None:
-        super().__init__()
-        self.structure = TreeStructure(taxonomy)
-        self.decision = nn.Linear(dim, taxonomy.num_nodes)
+    def _log_p_given_parent(self, logits: Tensor) -> Tensor:
+        return self.structure.log_softmax_among_siblings(logits)
 
-    def forward(self, embedding: Tensor) -> NodeScores:
-        """Score all nodes; see `TreeHead.forward`."""
-        with torch.autocast(embedding.device.type, enabled=False):
-            logits = self.decision(embedding.float())
-            log_p = self.structure.sum_over_path(nn.functional.logsigmoid(logits))
-            return NodeScores(log_p, log_complement(log_p))
+
+class ConditionalSigmoidHead(_ConditionalHead):
+    """Multi label: each node present or not given its parent."""
+
+    def _log_p_given_parent(self, logits: Tensor) -> Tensor:
+        return nn.functional.logsigmoid(logits)
