@@ -122,7 +122,13 @@ def test_a_wrong_recipe(damage: Callable[[str], str], message: str, recipe: Path
         (("--set", "data.source=audioste"), "unknown data set 'audioste': did you mean 'audioset'?"),
         (("--set", "data.source=esc10"), "no data root: AED_DATA_ROOT is not set. Set it to the folder"),
         (("--set", "data.source=folder:/nowhere"), "/nowhere: expected a folder with one folder for each label"),
-        (("--set", "taxonomy.task=multi"), "Set none_of_these to false"),
+        (
+            (
+                *("--set", "taxonomy.task=multi", "--set", "optim.short_window_weight=0"),
+                *("--set", "optim.made_silence_share=0"),
+            ),
+            "Set none_of_these to false",
+        ),
         (("--set", "data.labels_percent=10"), "no label budget of 10 %"),
     ],
 )

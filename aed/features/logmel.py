@@ -31,7 +31,7 @@ class LogMelConfig(BaseModel):
         floor_power: Mel power that counts as silence; 1e-6 is about 104 dB under a full-scale sine here.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rate_hz: int = Field(16_000, gt=0)
     hop_samples: int = Field(320, gt=0)

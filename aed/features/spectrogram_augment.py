@@ -25,7 +25,7 @@ class SpectrogramAugmentConfig(BaseModel):
         mask_share: Largest width of a mask, as a share of its axis.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     probability: float = Field(0.5, ge=0, le=1)
     stretch: float = Field(0.3, ge=0, lt=1)

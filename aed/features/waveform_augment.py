@@ -11,7 +11,7 @@ import random
 import audiomentations
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _SEED_BITS = 32
 
@@ -24,16 +24,23 @@ class WaveformAugmentConfig(BaseModel):
         gain_db: Largest change of level, either way.
         flip_probability: Probability of a polarity flip.
         noise_probability: Probability of added white noise.
-        noise_snr_db: Range of the signal-to-noise ratio.
+        noise_snr_db: Range of the signal-to-noise ratio, the noisiest first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shift: bool = True
     gain_db: float = Field(6.0, ge=0)
     flip_probability: float = Field(0.5, ge=0, le=1)
     noise_probability: float = Field(0.0, ge=0, le=1)
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
+
+    @field_validator("noise_snr_db")
+    @classmethod
+    def _ordered(cls, noise_snr_db: tuple[float, float]) -> tuple[float, float]:
+        if noise_snr_db[0] > noise_snr_db[1]:
+            raise ValueError("expected the lower ratio first, such as [10, 40]")
+        return noise_snr_db
 
 
 class WaveformAugment:

@@ -26,7 +26,7 @@ class ConsistencyConfig(BaseModel):
         ramp_fraction: Share of training over which the weight grows from 0, while the teacher still knows little.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weight: float = Field(1.0, gt=0)
     threshold: float = Field(0.9, gt=0.5, lt=1)

@@ -104,8 +104,10 @@ class OptimConfig(BaseModel):
         weight_decay: AdamW's decay.
         warmup_fraction: Share of the steps over which the learning rate rises.
         ema_decay: Decay per step of the average of the weights, which is the model that is kept.
-        short_window_weight: Factor on the loss of one short window per clip, as the detector will hear it.
-        made_silence_share: Share of the labelled clips that are silence or noise made by formula, as *none of these*.
+        short_window_weight: Factor on the loss of one short window per clip, as the detector will hear it (single
+            label only).
+        made_silence_share: Share of the labelled clips that are silence or noise made by formula, as *none of these*
+            (single label only).
         precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
     """
 
@@ -148,6 +150,17 @@ class Recipe(BaseModel):
     augment: AugmentConfig = AugmentConfig()
     consistency: ConsistencyConfig | None = None
     optim: OptimConfig = OptimConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _every_setting_has_a_say(self) -> Recipe:
+        if self.taxonomy.task == "multi":
+            for key in ("short_window_weight", "made_silence_share"):
+                if value := getattr(self.optim, key):
+                    raise ValueError(
+                        f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
+                        "taxonomy.task to single"
+                    )
+        return self
 
     @property
     def digest(self) -> str:
@@ -222,6 +235,8 @@ def _first_problem(error: pydantic.ValidationError) -> str:
     where = _place(deepest)
     if deepest["type"] == "extra_forbidden":
         message = f"unknown key '{where}': remove it or correct its spelling"
+    elif deepest["type"] == "value_error" and not deepest["loc"]:  # of the recipe as a whole: its words say all
+        message = str(deepest["ctx"]["error"])
     else:
         forms = dict.fromkeys(problem["msg"] for problem in here if len(problem["loc"]) == len(deepest["loc"]))
         message = f"'{where}': {', or '.join(forms)}, got {deepest['input']!r:.80}"

@@ -68,6 +68,15 @@ def test_a_later_override_wins_and_null_parents_are_filled(path: Path) -> None:
         ("optim.steps=null", "'optim.steps': Input should be a valid integer, got None"),
         ("optim.lr=.nan", "'optim.lr': Input should be a finite number, got nan"),
         ("optim.lr=.inf", "'optim.lr': Input should be a finite number, got inf"),
+        ("augment.strong.gain_db=.inf", "'augment.strong.gain_db': Input should be a finite number, got inf"),
+        ("augment.weak.noise_snr_db=[.nan, 40]", "'augment.weak.noise_snr_db.0': Input should be a finite number"),
+        (
+            "augment.strong.noise_snr_db=[40,10]",
+            r"'augment.strong.noise_snr_db': .*expected the lower ratio first, such as \[10, 40\], got \[40, 10\]$",
+        ),
+        ("augment.frames.equalizer_db=.inf", "'augment.frames.equalizer_db': Input should be a finite number, got inf"),
+        ("consistency.weight=.inf", "'consistency.weight': Input should be a finite number, got inf"),
+        ("model.features.floor_power=.inf", "'model.features.floor_power': Input should be a finite number, got inf"),
         ("data.clip_seconds=.inf", "'data.clip_seconds': Input should be a finite number"),
         ("data.clip_seconds=1e-9", "'data.clip_seconds': Input should be greater than or equal to"),
         ("data=null", "'data': Input should be"),
@@ -113,6 +122,19 @@ def test_a_wrong_file_is_one_line_that_names_it(text: str, message: str, path: P
         load_recipe(path)
     assert str(caught.value).startswith(f"recipe {path}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["short_window_weight", "made_silence_share"])
+def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> None:
+    multi = "taxonomy={task: multi, none_of_these: false}"
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(path, [multi, f"optim.{key}=0.5"])
+    assert str(caught.value) == (
+        f"recipe {path}: optim.{key} is 0.5, but it teaches single-label trees only: set it to 0, or taxonomy.task to "
+        "single"
+    )
+    assert load_recipe(path, [multi, f"optim.{key}=0"]).taxonomy.task == "multi"
+    assert load_recipe(path, [f"optim.{key}=0.5"]).taxonomy.task == "single"
 
 
 def test_a_file_that_is_no_text(path: Path) -> None:
