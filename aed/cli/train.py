@@ -58,9 +58,15 @@ def _train(
     folds = recipe_folds(loaded, None)
     if all_folds and fold is not None:
         raise ConfigError("--fold and --all-folds exclude each other")
-    for note in _missing_notes(loaded):
-        typer.echo(note, err=True)
-    if all_folds and folds:
+    if all_folds and not folds:
+        raise ConfigError(
+            f"recipe {loaded.name} holds nothing out (data.folds is none), so there are no folds for --all-folds: leave "
+            "it out to train on everything, or use --set data.folds=official or --set 'data.folds={groups: 5}'"
+        )
+    if _is_first_process():
+        for note in _missing_notes(loaded):
+            typer.echo(note, err=True)
+    if all_folds:
         options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
         options += [part for setting in settings or [] for part in ("--set", setting)]
         for number in folds:
@@ -70,6 +76,11 @@ def _train(
     chosen = fold if fold is not None or not folds else folds[0]
     target = folder / f"fold{chosen}" if chosen is not None else folder
     _train_one(loaded, chosen, target, resume=resume, device=device, workers=workers, threads=threads)
+
+
+def _is_first_process() -> bool:
+    """Under torchrun, the first process speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _missing_notes(recipe: Recipe) -> list[str]:
@@ -101,8 +112,8 @@ def _train_one(
         record = train_run(
             recipe, fold, None, options, Listeners(listener, TensorBoardListener(folder / "tensorboard"))
         )
-    if os.environ.get("RANK", "0") != "0":
-        return  # under torchrun, the first process speaks for all
+    if not _is_first_process():
+        return
     typer.echo(f"model written to {folder} ({record['seconds']:.0f} s, {record['steps']} steps)")
     if record["skipped"]:
         typer.echo(f"aed: error: {len(record['skipped'])} clips could not be read and taught nothing:", err=True)

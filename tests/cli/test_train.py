@@ -60,7 +60,13 @@ def test_holds_out_the_fold_that_is_named_in_the_recipes_own_folder(
 
 
 def test_a_recipe_without_folds_trains_on_everything(recipe: Path, tmp_path: Path) -> None:
-    assert run(recipe, "--out", tmp_path / "runs", "--all-folds", "--set", "data.folds=none").exit_code == 0
+    everything = ["--out", tmp_path / "runs", "--set", "data.folds=none"]
+    refused = run(recipe, *everything, "--all-folds")
+    assert refused.exit_code == 2
+    assert "recipe tiny holds nothing out (data.folds is none)" in refused.stderr
+    assert "leave it out to train on everything" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+    assert run(recipe, *everything).exit_code == 0
     record = json.loads((tmp_path / "runs/run.json").read_text())
     assert (record["fold"], record["labelled_clips"]) == (None, 12)
 
@@ -119,6 +125,16 @@ def test_a_fold_that_fails_is_named_with_its_log(recipe: Path, tmp_path: Path, m
         "fold 3: ended by SIGKILL; its last line: well",
         f"aed: error: 2 of 3 folds did not end well; see {logs}",
     ]
+
+
+@pytest.mark.parametrize(("rank", "notes"), [("0", 1), ("1", 0)])
+def test_one_process_speaks_of_what_is_missing(
+    rank: str, notes: int, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr("aed.data.check.missing_note", lambda loaded: "9 clips are missing")
+    monkeypatch.setattr("aed.cli.train._train_one", lambda *arguments, **options: None)
+    assert run(recipe, "--out", tmp_path / "runs").stderr.count("9 clips are missing") == notes
 
 
 def test_a_shipped_recipe_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
