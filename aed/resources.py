@@ -9,6 +9,8 @@ from pathlib import Path
 
 from aed.errors import DataError
 
+LEDGER_NAME = "test_looks.jsonl"
+"""The ledger of test looks; in a checkout it lies among the recipes and is committed with them."""
 _PACKAGE = Path(__file__).resolve().parent
 
 

@@ -48,8 +48,9 @@ def _train(
     A run that was killed goes on with --resume and ends with the same weights as one that was not.
     """
     from aed.train.dataset import recipe_folds
+    from aed.train.device import check_accelerator
     from aed.train.recipe import load_recipe
-    from aed.train.run import RunOptions, check_accelerator, check_folder
+    from aed.train.run import RunOptions, check_folder
 
     check_accelerator(device)
     path = find_recipe(recipe)
@@ -60,8 +61,8 @@ def _train(
         raise ConfigError("--fold and --all-folds exclude each other")
     if all_folds and not folds:
         raise ConfigError(
-            f"recipe {loaded.name} holds nothing out (data.folds is none), so there are no folds for --all-folds: leave "
-            "it out to train on everything, or use --set data.folds=official or --set 'data.folds={groups: 5}'"
+            f"recipe {loaded.name} holds nothing out (data.folds is none), so there are no folds for --all-folds: "
+            "leave it out to train on everything, or use --set data.folds=official or --set 'data.folds={groups: 5}'"
         )
     if _is_first_process():
         for note in _missing_notes(loaded):

@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aed.errors import DataError, StorageError
-from aed.resources import recipes_folder
+from aed.resources import LEDGER_NAME, recipes_folder
 
-LEDGER_NAME = "test_looks.jsonl"
 _NEW_FILE_MODE = 0o644
 
 

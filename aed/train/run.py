@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,13 +24,13 @@ from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
 from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
+from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.loop import Session, fit
 from aed.train.objective import Objective
-from aed.train.recipe import Precision, Recipe
+from aed.train.provenance import environment, source_commit
+from aed.train.recipe import Recipe
 
 RUN_FILE, RECIPE_FILE = "run.json", "recipe.yaml"
-ACCELERATORS = ("auto", "cpu", "cuda")
-_RECORDED_VERSIONS = ("torch", "torchaudio", "numpy", "audiomentations")
 
 
 class Listener(Protocol):
@@ -95,15 +91,8 @@ def train_run(
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
     identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest}
     load_checkpoint(options.folder, identity)  # refuses before anything is written
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     precision = resolved_precision(recipe.optim.precision, options.accelerator)
-    fabric = Fabric(
-        accelerator=options.accelerator,
-        devices=processes if processes > 1 else 1,
-        strategy="ddp" if processes > 1 else "auto",
-        precision=precision,
-    )
-    fabric.launch()
+    fabric = launched_fabric(options.accelerator, precision)
     first = fabric.is_global_zero
     with fabric.rank_zero_first():
         store = WaveformStore.open(
@@ -124,22 +113,14 @@ def train_run(
     )
     trained = fit(fabric, model, batches, objective, recipe.optim, session)
     record = {
-        "recipe": recipe.name,
-        "recipe_hash": recipe.digest,
-        "fold": fold,
-        "seed": recipe.seed,
+        **_what_was_trained(recipe, clips),
         "commit": commit,
-        "steps": recipe.optim.steps,
         "parameters": count_parameters(model),
-        "labelled_clips": len(clips.labelled),
-        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency else 0,
         "skipped": store.skipped,
         "seconds": round(time.monotonic() - started, 1),
-        "threads": torch.get_num_threads(),
-        "processes": processes,
+        "processes": fabric.world_size,
         "precision": precision,
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in _RECORDED_VERSIONS},
+        **environment(),
     }
     if first:
         trained.cpu().save(options.folder)
@@ -149,34 +130,23 @@ def train_run(
     return record
 
 
+def _what_was_trained(recipe: Recipe, clips: FoldClips) -> dict[str, Any]:
+    return {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.digest,
+        "fold": clips.fold,
+        "seed": recipe.seed,
+        "steps": recipe.optim.steps,
+        "labelled_clips": len(clips.labelled),
+        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency else 0,
+    }
+
+
 def fresh_model(recipe: Recipe, taxonomy: Taxonomy) -> TreeModel:
     """Model with initial weights drawn from the recipe's seed; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return TreeModel(recipe.model, taxonomy)
-
-
-def resolved_precision(precision: Precision, accelerator: str) -> Literal["32-true", "bf16-mixed"]:
-    """What `auto` means on this machine: bf16 on a GPU or a processor with instructions for it, else float32."""
-    if precision != "auto":
-        return precision
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if has_bf16 else "32-true"
-
-
-def source_commit() -> str | None:
-    """Commit of the checkout that this code runs from, with `+` where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve()
-    git = ["git", "-C", str(here.parent)]
-    try:
-        # an environment may lie inside a checkout of something else
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], capture_output=True, check=True)
-        describe = [*git, "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
-        return subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
@@ -201,18 +171,6 @@ def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
             f"{recipe.digest}): use --out for another folder"
         )
     return record
-
-
-def check_accelerator(accelerator: str) -> None:
-    """Check that this machine has the device.
-
-    Raises:
-        ConfigError: The name is unknown, or there is no such device here.
-    """
-    if accelerator not in ACCELERATORS:
-        raise ConfigError(f"unknown device '{accelerator}': expected one of {', '.join(ACCELERATORS)}")
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda': torch finds no CUDA device on this machine; use --device cpu or auto")
 
 
 def _read_record(path: Path) -> dict[str, Any]:

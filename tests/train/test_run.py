@@ -12,7 +12,8 @@ import torch
 from aed.errors import ConfigError, DataError, ModelError
 from aed.model import TreeModel
 from aed.train.dataset import recipe_taxonomy
-from aed.train.run import RunOptions, check_accelerator, fresh_model, resolved_precision, train_run
+from aed.train.device import check_accelerator, resolved_precision
+from aed.train.run import RunOptions, fresh_model, train_run
 from tests.tiny_corpus import MULTI_LABEL, Recorder, contents, tiny_recipe, write_corpus
 
 WEIGHTS = "model.safetensors"
