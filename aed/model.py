@@ -1,32 +1,20 @@
-"""The model: log-mel front end, encoder, pooling over a window, tree head. No loss.
-
-Saved as a folder: `model.safetensors` (weights), `config.json` (settings, the taxonomy's digest), `taxonomy.json`.
-"""
+"""The model: log-mel front end, encoder, pooling over a window, tree head. No loss."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pydantic
-import safetensors
-import safetensors.torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from aed.encoder.registry import EncoderConfig, build_encoder
-from aed.errors import ModelError, OntologyError
 from aed.features.logmel import LogMel, LogMelConfig
+from aed.model_folder import read_settings, read_weights, write_model_folder
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import BlockLayout
-from aed.storage import atomic_path
 from aed.tree.head import NodeScores
 from aed.tree.registry import HeadConfig, build_head
-
-FORMAT = "aed-model-1"
-"""Written into config.json; a folder of another format is refused."""
-_WEIGHTS, _CONFIG, _TAXONOMY = "model.safetensors", "config.json", "taxonomy.json"
 
 
 class WindowConfig(BaseModel):
@@ -174,28 +162,12 @@ class TreeModel(nn.Module):
         return scores.log_p
 
     def save(self, folder: Path | str) -> None:
-        """Write the three files of a model beside their places, then move them in, `config.json` last.
-
-        A full disk leaves a former model whole; a kill between two moves leaves a folder that is no model (its
-        `config.json` goes first), never a mixture of two.
+        """Write a model folder; see `write_model_folder`.
 
         Raises:
             StorageError: The folder cannot be written.
         """
-        folder = Path(folder)
-        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        taxonomy = json.dumps(self.taxonomy.to_dict(), indent=1, ensure_ascii=False)
-        config = {"format": FORMAT, "taxonomy_digest": self.taxonomy.digest, **self.config.model_dump(mode="json")}
-        with (  # left in the opposite order
-            atomic_path(folder / _CONFIG) as new_config,
-            atomic_path(folder / _TAXONOMY) as new_taxonomy,
-            atomic_path(folder / _WEIGHTS) as new_weights,
-        ):
-            new_config.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-            new_taxonomy.write_text(taxonomy + "\n", encoding="utf-8")
-            # not save_file: on a full disk it raises an error of its own that says nothing of the disk
-            new_weights.write_bytes(safetensors.torch.save(weights, {"taxonomy_digest": self.taxonomy.digest}))
-            (folder / _CONFIG).unlink(missing_ok=True)
+        write_model_folder(Path(folder), self.state_dict(), self.config, self.taxonomy)
 
     @classmethod
     def load(cls, folder: Path | str) -> TreeModel:
@@ -204,73 +176,10 @@ class TreeModel(nn.Module):
         Raises:
             ModelError: The folder lacks a file, or a file is damaged or of another taxonomy.
         """
-        folder = Path(folder)
-        raw = _read_json(folder / _CONFIG)
-        taxonomy = _read_taxonomy(folder / _TAXONOMY)
-        found = raw.pop("format", None), raw.pop("taxonomy_digest", None)
-        if found != (FORMAT, taxonomy.digest):
-            raise ModelError(
-                f"{folder}: {_CONFIG} says format and taxonomy {found}, expected {(FORMAT, taxonomy.digest)}: "
-                "the files come from different models; copy the whole folder again or train anew"
-            )
-        try:
-            model = cls(ModelConfig.model_validate(raw), taxonomy)
-        except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(key) for key in first["loc"]) or "settings"
-            raise ModelError(
-                f"{folder / _CONFIG}: not a model configuration: {where}: {first['msg']}, got {first['input']!r}; "
-                "copy the folder again, or update aed where a newer one wrote it"
-            ) from error
-        model.load_state_dict(_read_weights(folder / _WEIGHTS, taxonomy, model))
+        config, taxonomy = read_settings(Path(folder), ModelConfig)
+        model = cls(config, taxonomy)
+        model.load_state_dict(read_weights(Path(folder), taxonomy, like=model.state_dict()))
         return model.eval()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelError(
-            f"{path.parent} is not a model folder: {path.name} is missing; train one with 'aed train'"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({error}); copy the folder again or train anew") from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(raw).__name__}")
-    return raw
-
-
-def _read_taxonomy(path: Path) -> Taxonomy:
-    try:
-        return Taxonomy.from_dict(_read_json(path))
-    except OntologyError as error:
-        raise ModelError(f"{path}: {error}") from error
-
-
-def _read_weights(path: Path, taxonomy: Taxonomy, model: TreeModel) -> dict[str, Tensor]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            digest = (file.metadata() or {}).get("taxonomy_digest")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except FileNotFoundError as error:
-        raise ModelError(f"{path.parent} is not a whole model folder: {path.name} is missing; copy it again") from error
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{path}: damaged or cut short ({error}); copy the folder again or train anew") from error
-    if digest != taxonomy.digest:
-        raise ModelError(
-            f"{path}: weights of taxonomy {digest}, but the folder's taxonomy is {taxonomy.digest}: "
-            "the files come from different models; copy the whole folder again or train anew"
-        )
-    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    got = {name: tensor.shape for name, tensor in weights.items()}
-    if got != expected:
-        wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
-        first = wrong[0]
-        raise ModelError(
-            f"{path}: weights do not fit config.json, first at '{first}': expected {expected.get(first)}, "
-            f"got {got.get(first)}; copy the whole folder again or train anew"
-        )
-    return weights
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -154,7 +154,7 @@ def test_a_full_disk_while_saving_leaves_the_former_model_whole(folder: Path, mo
     before = {name: (folder / name).read_bytes() for name in FILES}
     other = made_model(taxonomy_seed=2)
     with monkeypatch.context() as patch, pytest.raises(StorageError, match="no space left"):
-        patch.setattr("aed.model.Path.write_bytes", full)
+        patch.setattr("aed.model_folder.Path.write_bytes", full)
         other.save(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
