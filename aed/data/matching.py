@@ -27,7 +27,7 @@ from aed.data.fingerprint import (
     landmarks,
 )
 from aed.data.records import Clip
-from aed.errors import AudioError
+from aed.errors import AudioError, MissingExtraError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, how much there is."""
@@ -103,7 +103,7 @@ def _read_all(clips: Sequence[Clip], progress: Progress) -> tuple[list[_Sound], 
     for number, clip in enumerate(clips, start=1):
         try:
             samples = read_audio(clip.path, RATE_HZ)
-        except AudioError as error:
+        except (AudioError, MissingExtraError) as error:
             unreadable.append(str(error))
         else:
             levels = band_levels(samples)

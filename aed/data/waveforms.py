@@ -1,4 +1,8 @@
-"""Decoded clips on disk: each file is decoded and resampled once, then read through a memory map by every run."""
+"""Decoded clips on disk: each file is decoded and resampled once, then read through a memory map by every run.
+
+A file that could not be read is tried again by every later run: a permission or a missing decoder is mended without any
+change of the file.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 from aed.audio.read import read_audio
 from aed.data.records import Clip
-from aed.errors import AudioError
+from aed.errors import AudioError, MissingExtraError, StorageError
 from aed.storage import atomic_path, write_atomic
 
 _FORMAT = 1
@@ -54,6 +58,8 @@ class WaveformStore:
     ) -> WaveformStore:
         """Open the stored waveforms of these clips, decoding them first where that was not done before.
 
+        All are decoded anew where one that was skipped can be read now.
+
         Args:
             clips: At least one clip.
             rate_hz: Sample rate wanted.
@@ -62,17 +68,29 @@ class WaveformStore:
 
         Raises:
             AudioError: None of the clips can be read.
-            StorageError: The folder cannot be written.
+            StorageError: The folder cannot be written, or another run changes the same store right now.
         """
         folder = folder or cache_folder() / "waveforms"
         key = _key(clips, rate_hz)
         data, index = folder / f"{key}.f32", folder / f"{key}.json"
-        if not (index.exists() and data.exists()):
+        stored = cls._stored(clips, rate_hz, data, index)
+        if stored is None or any(_can_be_read(clip, rate_hz) for clip in clips if clip.clip_id in stored.skipped):
             _decode(clips, rate_hz, data, index, progress)
+            stored = cls._stored(clips, rate_hz, data, index)
+        if stored is None:
+            raise StorageError(f"{data} changed while it was opened: another run writes it; start this one again")
+        return stored
+
+    @classmethod
+    def _stored(cls, clips: Sequence[Clip], rate_hz: int, data: Path, index: Path) -> WaveformStore | None:
+        """Open what is on the disk; None where a part is missing or the two are not of one piece."""
+        if not (index.exists() and data.exists()):
+            return None
         meta = json.loads(index.read_text(encoding="utf-8"))
         skipped: dict[str, str] = meta["skipped"]
         kept = tuple(clip for clip in clips if clip.clip_id not in skipped)
-        return cls(kept, skipped, rate_hz, np.asarray(meta["offsets"], dtype=np.int64), data)
+        store = cls(kept, skipped, rate_hz, np.asarray(meta["offsets"], dtype=np.int64), data)
+        return store if len(store._samples) == store._offsets[-1] else None  # else another run is between its writes
 
     def __len__(self) -> int:
         """Number of readable clips."""
@@ -98,6 +116,14 @@ def _version(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
+def _can_be_read(clip: Clip, rate_hz: int) -> bool:
+    try:
+        read_audio(clip.path, rate_hz)
+    except (AudioError, MissingExtraError):
+        return False
+    return True
+
+
 def _decode(clips: Sequence[Clip], rate_hz: int, data: Path, index: Path, progress: Progress | None) -> None:
     offsets, skipped = [0], {}
     with atomic_path(data) as temporary, temporary.open("wb") as file:
@@ -106,7 +132,7 @@ def _decode(clips: Sequence[Clip], rate_hz: int, data: Path, index: Path, progre
                 progress("decoding", done, len(clips))
             try:
                 samples = read_audio(clip.path, rate_hz)
-            except AudioError as error:
+            except (AudioError, MissingExtraError) as error:
                 skipped[clip.clip_id] = str(error)
                 continue
             file.write(samples.astype(np.float32, copy=False).tobytes())

@@ -14,14 +14,14 @@ import torch
 from aed.audio.read import read_audio
 from aed.data.records import Clip
 from aed.data.source import load_source
-from aed.errors import AudioError, DataError, ModelError
+from aed.errors import AudioError, DataError, MissingExtraError, ModelError
 from aed.model import TreeModel
 from aed.ontology.labels import load_label_map
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.predictions import Predictions
 from aed.study.runs import Run
 from aed.timebase import samples_from_seconds
-from aed.train.dataset import clip_targets, recipe_taxonomy, test_clips
+from aed.train.dataset import clip_targets, recipe_folds, recipe_taxonomy, test_clips
 from aed.train.recipe import Recipe, load_recipe
 from aed.train.run import RECIPE_FILE
 
@@ -40,12 +40,14 @@ class TestFold:
     Attributes:
         predictions: About the clips that could be read.
         skipped: Clip id -> why it could not be read.
+        recipe_folds: Numbers of all folds that the recipe makes of the data, this one included.
     """
 
     __test__ = False  # its name begins with Test, yet it is not for pytest to collect
 
     predictions: Predictions
     skipped: dict[str, str]
+    recipe_folds: tuple[int, ...]
 
 
 def predict_test_fold(run: Run, root: Path | None, progress: Progress) -> TestFold:
@@ -79,7 +81,7 @@ def predict_test_fold(run: Run, root: Path | None, progress: Progress) -> TestFo
         node_targets=targets.astype(np.int8) if is_multi_label else None,
         label_clips=_label_clips(recipe, model.taxonomy, root) if is_multi_label else None,
     )
-    return TestFold(predictions, skipped)
+    return TestFold(predictions, skipped, recipe_folds(recipe, root))
 
 
 def _check_taxonomy(of_model: Taxonomy, of_recipe: Taxonomy, run: Run) -> None:
@@ -98,7 +100,7 @@ def _read(clips: tuple[Clip, ...], recipe: Recipe) -> tuple[tuple[Clip, ...], li
     for clip in clips:
         try:
             samples = read_audio(clip.path, rate_hz)
-        except AudioError as error:
+        except (AudioError, MissingExtraError) as error:
             skipped[clip.clip_id] = str(error)
             continue
         kept.append(clip)

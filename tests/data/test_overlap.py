@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_unreadable_file_is_named_and_keeps_the_group_of_its_recording(tmp_path:
     assert str(damaged) in message
     assert matches == ()
     assert group_by_matches(clips, matches)["made/damaged"] == "made/bursts_3"
+
+
+def test_file_that_needs_an_extra_is_named_too(
+    tmp_path: Path, strangers: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    phone = tmp_path / "phone.m4a"
+    phone.write_bytes(b"\0" * 1_000)
+    _, (message,) = find_matches([*strangers, clip(phone)])
+    assert "phone.m4a needs an optional part" in message
 
 
 def test_progress_is_told(strangers: list[Clip]) -> None:

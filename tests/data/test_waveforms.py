@@ -11,7 +11,7 @@ from aed.audio.read import read_audio
 from aed.data import waveforms
 from aed.data.records import Clip
 from aed.data.waveforms import WaveformStore, cache_folder
-from aed.errors import AudioError, StorageError
+from aed.errors import AedError, AudioError, MissingExtraError, StorageError
 
 RATE_HZ = 16_000
 
@@ -72,6 +72,35 @@ def test_a_vanished_clip_is_skipped_until_it_is_back(tmp_path: Path, clips: tupl
     assert list(WaveformStore.open(clips, RATE_HZ, tmp_path / "cache").skipped) == ["own/a"]
     clips[0].path.write_bytes(content)
     assert WaveformStore.open(clips, RATE_HZ, tmp_path / "cache").clips == clips
+
+
+@pytest.mark.parametrize("error", [AudioError("no permission"), MissingExtraError("no decoder")])
+def test_a_file_that_could_not_be_read_for_a_while_is_back_without_a_change_of_it(
+    tmp_path: Path, clips: tuple[Clip, ...], monkeypatch: pytest.MonkeyPatch, error: AedError
+) -> None:
+    def refused(path: Path, rate_hz: int) -> np.ndarray:
+        if path.stem == "b":
+            raise error
+        return read_audio(path, rate_hz)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waveforms, "read_audio", refused)
+        before = WaveformStore.open(clips, RATE_HZ, tmp_path / "cache")
+    assert before.skipped == {"own/b": str(error)}
+    again = WaveformStore.open(clips, RATE_HZ, tmp_path / "cache")
+    assert (again.clips, again.skipped) == (clips, {})
+    for index, clip in enumerate(clips):
+        np.testing.assert_array_equal(again.samples(index), read_audio(clip.path, RATE_HZ))
+    assert len(list((tmp_path / "cache").glob("*.f32"))) == 1
+    np.testing.assert_array_equal(before.samples(1), again.samples(2))  # a run that has the old store open keeps it
+
+
+def test_samples_that_do_not_belong_to_the_index_are_made_again(tmp_path: Path, clips: tuple[Clip, ...]) -> None:
+    WaveformStore.open(clips, RATE_HZ, tmp_path / "cache")
+    (data,) = (tmp_path / "cache").glob("*.f32")
+    data.write_bytes(data.read_bytes()[:-8])
+    store = WaveformStore.open(clips, RATE_HZ, tmp_path / "cache")
+    np.testing.assert_array_equal(store.samples(2), read_audio(clips[2].path, RATE_HZ))
 
 
 def test_the_second_open_decodes_nothing(tmp_path: Path, clips: tuple[Clip, ...], decoded: list[str]) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+import aed.study.predict
 from aed.errors import DataError, ModelError
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
@@ -39,6 +42,7 @@ def test_every_held_out_clip_is_scored_whole_and_in_order(tmp_path: Path) -> Non
     clips = held_out_clips(recipe, 1, None)
     assert predictions.clip_ids.tolist() == [clip.clip_id for clip in clips]
     assert seen[-1] == (len(clips), len(clips))
+    assert tested.recipe_folds == (1, 2)
     for clip, log_p, target in zip(clips, predictions.log_p, predictions.target_nodes, strict=True):  # type: ignore[arg-type]
         samples = soundfile.read(clip.path, dtype="float32")[0]
         samples = np.pad(samples, (0, max(0, RATE_HZ - len(samples))))
@@ -72,6 +76,19 @@ def test_a_clip_that_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> Non
     tested = predict_test_fold(run, None, silent)
     assert list(tested.skipped) == [broken.clip_id]
     assert tested.predictions.clip_ids.tolist() == [clip.clip_id for clip in whole]
+
+
+def test_a_clip_that_needs_an_extra_is_left_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = single_label_recipe(tmp_path / "made")
+    run = read_run(save_run(tmp_path / "fold1", recipe, 1))
+    first, *others = held_out_clips(recipe, 1, None)
+    phone = replace(first, path=tmp_path / "phone.m4a")
+    phone.path.write_bytes(b"\0" * 1_000)
+    monkeypatch.setattr(aed.study.predict, "test_clips", lambda *of: (phone, *others))
+    monkeypatch.setitem(sys.modules, "av", None)
+    tested = predict_test_fold(run, None, silent)
+    assert list(tested.skipped) == [phone.clip_id]
+    assert "phone.m4a needs an optional part" in tested.skipped[phone.clip_id]
 
 
 def test_a_fold_without_a_readable_clip_is_an_error(tmp_path: Path) -> None:
