@@ -57,6 +57,7 @@ def _evaluate_model(folder: Path, as_json: bool, draw: bool) -> None:
     from aed.study.evaluate import evaluate_run
     from aed.study.report import evaluation_to_dict
     from aed.study.table import evaluation_tables
+    from aed.train.run import RECIPE_FILE
 
     with _progress() as progress:
         found = evaluate_run(folder, draw=draw, progress=progress)
@@ -70,6 +71,14 @@ def _evaluate_model(folder: Path, as_json: bool, draw: bool) -> None:
             f"looks at test folds by recipe '{found.folds[0].run.recipe}' so far: {found.looks} ({found.ledger})"
         )
         console.print(f"written to {folder}")
+    if found.missing_folds:
+        numbers = ", ".join(map(str, found.missing_folds))
+        recipe = found.folds[0].run.folder / RECIPE_FILE
+        typer.echo(
+            f"{folder}: left out, since there is no finished run of it: fold {numbers}; to train what is missing: "
+            f"aed train {recipe} --all-folds --resume --out {folder}",
+            err=True,
+        )
     skipped = {clip: reason for fold in found.folds for clip, reason in fold.skipped.items()}
     if skipped:
         first = next(iter(skipped.values()))

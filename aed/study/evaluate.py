@@ -18,7 +18,7 @@ from aed.study.predict import TestFold, predict_test_fold
 from aed.study.predictions import FILE_NAME as PREDICTIONS_FILE
 from aed.study.predictions import pool
 from aed.study.report import Evaluation, FoldEvaluation, evaluation_to_dict, fold_to_dict, without_nan
-from aed.study.runs import Run, find_runs, read_taxonomy
+from aed.study.runs import Run, find_runs, missing_folds, read_taxonomy
 from aed.study.score import Scores, SingleLabelScores, score
 
 METRICS_FILE = "metrics.json"
@@ -43,6 +43,8 @@ def evaluate_run(
     Every fold gets `predictions.npz`, `metrics.json` and, single-label, `confusion.png`; a folder of folds gets the
     pooled `metrics.json` and `confusion.png`. Every look at a test fold is recorded before its figures are returned.
 
+    Folds of the recipe that have no finished run there are left out and named in what is returned.
+
     Args:
         folder: A run folder, or a folder of `fold1`, `fold2` and so on.
         root: Data root; from the environment by default.
@@ -59,15 +61,17 @@ def evaluate_run(
     runs = find_runs(folder)
     taxonomy = read_taxonomy(runs[0].folder)
     ledger = ledger or ledger_path(runs[0].folder)
-    folds, parts = [], []
+    folds, parts, recipe_folds = [], [], set[int]()
     for run in runs:
         tested = predict(run, root, partial(progress, run.folder.name))
         folds.append(_evaluate_fold(run, tested, taxonomy, ledger, draw))
         parts.append(tested.predictions)
+        recipe_folds.update(tested.recipe_folds)
     pooled = score(pool(parts), taxonomy)
     summary = summarise_folds([fold.scores.figures() for fold in folds], pooled.figures())
     looks = count_looks(ledger, runs[0].recipe)
-    found = Evaluation(folder, taxonomy, tuple(folds), pooled, summary, looks, ledger)
+    missing = missing_folds(folder, runs, tuple(recipe_folds))
+    found = Evaluation(folder, taxonomy, tuple(folds), pooled, summary, looks, ledger, missing)
     if folder != runs[0].folder:
         _write(evaluation_to_dict(found), pooled, taxonomy, folder, _title(found), draw)
     return found

@@ -45,6 +45,7 @@ class Evaluation:
         summary: Every figure over the folds.
         looks: How often the test folds were looked at with a recipe of this name, these looks included.
         ledger: Where the looks are recorded.
+        missing_folds: Folds of the recipe, or begun in the folder, that have no finished run: not evaluated.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Evaluation:
     summary: tuple[FoldSummary, ...]
     looks: int
     ledger: Path
+    missing_folds: tuple[int, ...]
 
 
 def fold_to_dict(fold: FoldEvaluation, taxonomy: Taxonomy) -> dict[str, Any]:
@@ -76,6 +78,7 @@ def evaluation_to_dict(found: Evaluation) -> dict[str, Any]:
         "recipe_hash": found.folds[0].run.recipe_hash,
         "taxonomy": found.taxonomy.digest,
         "looks": found.looks,
+        "missing_folds": list(found.missing_folds),
         "mean": without_nan({figure.name: figure.mean for figure in found.summary}),
         "spread": without_nan({figure.name: figure.spread for figure in found.summary}),
         "pooled": _scores(found.pooled, found.taxonomy),

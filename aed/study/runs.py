@@ -37,15 +37,14 @@ class Run:
 
 
 def find_runs(folder: Path) -> tuple[Run, ...]:
-    """Return the run in this folder, or else the runs in its folders `fold1`, `fold2` and so on, in order.
+    """Return the run in this folder, or else the finished runs in its folders `fold1`, `fold2` and so on, in order.
 
     Raises:
         ModelError: There is no finished run, or the folds were trained with different recipes.
     """
     if (folder / RUN_FILE).is_file():
         return (read_run(folder),)
-    numbered = [(int(match[1]), path) for path in _folders_in(folder) if (match := _FOLD_FOLDER.fullmatch(path.name))]
-    runs = tuple(read_run(path) for _, path in sorted(numbered) if (path / RUN_FILE).is_file())
+    runs = tuple(read_run(path) for _, path in sorted(_fold_folders(folder)) if (path / RUN_FILE).is_file())
     if not runs:
         raise ModelError(
             f"{folder}: no finished run here: expected {RUN_FILE}, or folders such as fold1 that hold one; "
@@ -58,6 +57,20 @@ def find_runs(folder: Path) -> tuple[Run, ...]:
                 f"expected {runs[0].recipe_hash}; train all folds with one recipe, or evaluate them one by one"
             )
     return runs
+
+
+def missing_folds(folder: Path, runs: tuple[Run, ...], recipe_folds: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the folds that a folder of folds lacks a finished run of.
+
+    Args:
+        folder: What `find_runs` was asked about; nothing is missing where it is itself a run.
+        runs: What was found there.
+        recipe_folds: Numbers of the folds that the recipe makes of the data.
+    """
+    if folder == runs[0].folder:
+        return ()
+    begun = {number for number, _ in _fold_folders(folder)}
+    return tuple(sorted({*begun, *recipe_folds} - {run.fold for run in runs}))
 
 
 def read_run(folder: Path) -> Run:
@@ -95,8 +108,10 @@ def read_taxonomy(folder: Path) -> Taxonomy:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+def _fold_folders(folder: Path) -> list[tuple[int, Path]]:
+    """Number and path of the folders `fold1`, `fold2` and so on, finished or not."""
+    paths = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return [(int(match[1]), path) for path in paths if (match := _FOLD_FOLDER.fullmatch(path.name))]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

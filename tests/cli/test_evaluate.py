@@ -34,12 +34,25 @@ def test_all_folds_print_a_table_with_the_looks(tmp_path: Path) -> None:
     for fold in (1, 2):
         save_run(tmp_path / "runs" / f"fold{fold}", recipe, fold)
     first = aed_evaluate("--model", tmp_path / "runs")
+    assert "left out" not in first.stderr
     assert first.exit_code == 0
     for words in ("leaf accuracy", "accuracy at depth 1", "test folds 1, 2", "mean", "spread", "pooled", "Siren"):
         assert words in first.stdout
     assert "by recipe 'made' so far: 2" in " ".join(first.stdout.split())
     again = aed_evaluate("--model", tmp_path / "runs" / "fold1", "--no-draw")
     assert "by recipe 'made' so far: 3" in " ".join(again.stdout.split())
+
+
+def test_folds_that_are_not_trained_yet_are_named(tmp_path: Path) -> None:
+    save_run(tmp_path / "runs" / "fold1", single_label_recipe(tmp_path / "made"), 1)
+    result = aed_evaluate("--model", tmp_path / "runs", "--json", "--no-draw")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["missing_folds"] == [2]
+    line = next(line for line in result.stderr.splitlines() if line)
+    assert line.startswith(f"{tmp_path / 'runs'}: left out, since there is no finished run of it: fold 2; ")
+    assert line.endswith(
+        f"aed train {tmp_path / 'runs/fold1/recipe.yaml'} --all-folds --resume --out {tmp_path / 'runs'}"
+    )
 
 
 def test_json_is_nothing_but_json(tmp_path: Path) -> None:

@@ -22,10 +22,14 @@ FOLDS = {1: ([4, 5, 2, 2], [4, 5, 2, 4]), 2: ([4, 5], [4, 5])}
 
 
 def evaluate_made(
-    folder: Path, tmp_path: Path, predictions: Callable[[Run], Predictions], **options: bool
+    folder: Path,
+    tmp_path: Path,
+    predictions: Callable[[Run], Predictions],
+    recipe_folds: tuple[int, ...] = (1, 2),
+    **options: bool,
 ) -> Evaluation:
     def predict(run: Run, root: Path | None, progress: Callable[[int, int], None]) -> TestFold:
-        return TestFold(predictions(run), {})
+        return TestFold(predictions(run), {}, recipe_folds)
 
     return evaluate_run(folder, ledger=tmp_path / "looks.jsonl", predict=predict, **options)  # type: ignore[arg-type]
 
@@ -69,6 +73,16 @@ def test_all_folds_give_mean_spread_and_pooled(runs: Path, tmp_path: Path) -> No
     content = json.loads((runs / "metrics.json").read_text())
     assert content == json.loads(json.dumps(evaluation_to_dict(found)))
     assert [fold["fold"] for fold in content["folds"]] == [1, 2]
+    assert content["missing_folds"] == []
+
+
+def test_folds_without_a_finished_run_are_named_and_the_others_evaluated(runs: Path, tmp_path: Path) -> None:
+    (runs / "fold5").mkdir()  # begun; of 3 and 4 there is nothing
+    found = evaluate_made(runs, tmp_path, made_fold, recipe_folds=(1, 2, 3, 4), draw=False)
+    assert [fold.run.fold for fold in found.folds] == [1, 2]
+    assert found.missing_folds == (3, 4, 5)
+    assert json.loads((runs / "metrics.json").read_text())["missing_folds"] == [3, 4, 5]
+    assert evaluate_made(runs / "fold1", tmp_path, made_fold, draw=False).missing_folds == ()
 
 
 def test_no_draw_draws_nothing(runs: Path, tmp_path: Path) -> None:
