@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CLIPS_PER_CLASS = 30
 CORPUS_SEED, SCENE_SEED = 1, 2
 """Different, so that no sound of the scene was trained on."""
+CORPUS_MARKER = "corpus.json"
+"""Says how the corpus beside it was made; written last, so that it stands only beside a whole one."""
 MIN_PROBABILITY = 0.7
 """How sure an answer must be in the demo: few false alarms matter more than the last event."""
 
@@ -39,7 +41,7 @@ def _demo(
     import numpy as np
     import torch
 
-    from aed.audio.scene import write_demo_corpus, write_demo_scene
+    from aed.audio.scene import write_demo_scene
     from aed.cli.train import cores, progress_listener
     from aed.train.recipe import load_recipe
     from aed.train.run import RunOptions, train_run
@@ -47,7 +49,7 @@ def _demo(
     torch.set_num_threads(cores())
     scene, model, picture = out / "scene.wav", out / "model", out / "timeline.png"
     typer.echo(f"making sounds by formula in {out}")
-    write_demo_corpus(out / "corpus", CLIPS_PER_CLASS, np.random.default_rng(CORPUS_SEED))
+    make_corpus(out / "corpus")
     truth = write_demo_scene(scene, np.random.default_rng(SCENE_SEED))
     if force:
         shutil.rmtree(model, ignore_errors=True)
@@ -59,6 +61,29 @@ def _demo(
     events = _detect(model, scene, picture)
     Console().print(_table(truth, events))
     typer.echo(f"scene: {scene}\ntimeline picture: {picture}\nmodel: {model}")
+
+
+def make_corpus(folder: Path) -> None:
+    """Write the training clips, unless this version already did: a new file would be decoded and stored once more."""
+    import json
+
+    import numpy as np
+
+    import aed
+    from aed.audio.scene import write_demo_corpus
+    from aed.storage import write_atomic
+
+    marker = folder / CORPUS_MARKER
+    made = {"aed": aed.__version__, "seed": CORPUS_SEED, "clips_per_class": CLIPS_PER_CLASS}
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        if found["made"] == made and all((folder / name).is_file() for name in found["files"]):
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no marker, or not one of ours: make all of it
+    paths = write_demo_corpus(folder, CLIPS_PER_CLASS, np.random.default_rng(CORPUS_SEED))
+    files = [path.relative_to(folder).as_posix() for path in paths]
+    write_atomic(marker, json.dumps({"made": made, "files": files}, indent=1))
 
 
 def _detect(model: Path, scene: Path, picture: Path) -> list[Event]:

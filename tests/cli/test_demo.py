@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import aed.cli.demo
 from aed.audio.scene import SceneEvent
-from aed.cli.demo import _table
+from aed.cli.demo import CORPUS_MARKER, _table, make_corpus
 from aed.cli.main import app
 from aed.detect.event import Event
 from tests.tiny_corpus import contents
@@ -41,6 +41,7 @@ def test_makes_everything_and_says_where_it_is(tmp_path: Path) -> None:
     )
     assert (out / "timeline.png").read_bytes().startswith(b"\x89PNG")
     model = contents(out / "model")
+    assert len(list((tmp_path / "cache").rglob("*.f32"))) == 1
     assert run(out, "--steps", "2").exit_code == 0  # what is there is used again
     assert contents(out / "model") == model
 
@@ -50,6 +51,35 @@ def test_makes_everything_and_says_where_it_is(tmp_path: Path) -> None:
     assert contents(out / "model") == model
     assert run(out, "--steps", "3", "--force").exit_code == 0
     assert contents(out / "model") != model
+    assert len(list((tmp_path / "cache").rglob("*.f32"))) == 1  # nothing was decoded again
+
+
+def test_a_corpus_that_is_there_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")}
+
+    make_corpus(tmp_path)
+    first = written()
+    make_corpus(tmp_path)
+    assert written() == first
+
+    next(iter(first)).unlink()
+    make_corpus(tmp_path)
+    assert len(written()) == len(first)
+    monkeypatch.setattr(aed.cli.demo, "CLIPS_PER_CLASS", 3)
+    make_corpus(tmp_path)
+    assert len(written()) > len(first)
+
+
+@pytest.mark.parametrize("marker", ["", "[]", "{}", '{"made": 1}'])
+def test_a_corpus_without_a_whole_marker_is_made_anew(tmp_path: Path, marker: str) -> None:
+    make_corpus(tmp_path)
+    (clip, *_) = sorted(tmp_path.rglob("*.wav"))
+    whole = clip.read_bytes()
+    clip.write_bytes(b"half")
+    (tmp_path / CORPUS_MARKER).write_text(marker)
+    make_corpus(tmp_path)
+    assert clip.read_bytes() == whole
 
 
 def test_the_table_tells_hits_from_false_alarms() -> None:
