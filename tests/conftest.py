@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from aed.study import ledger
+
 # the same examples in every run, however slow the machine: a red test is the code's doing
 settings.register_profile("aed", deadline=None, derandomize=True)
 settings.load_profile("aed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_look_in_the_checkouts_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Looks of tests go beside their runs, as where `aed` is installed from a wheel."""
+    installed = tmp_path_factory.mktemp("installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "recipes_folder", lambda: installed / "recipes")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,8 @@ from typer.testing import CliRunner, Result
 
 from aed.cli import evaluate
 from aed.errors import AedError, ConfigError, DataError, ModelError
-from aed.study import ledger
 from tests.study.small_study import single_label, write_run
 from tests.study.untrained_run import CLASSES, multi_label_recipe, save_run, single_label_recipe
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the looks of these tests out of the checkout's ledger."""
-    monkeypatch.setattr(ledger, "recipes_folder", lambda: tmp_path / "installed" / "recipes")
 
 
 def aed_evaluate(*arguments: object) -> Result:

@@ -55,6 +55,10 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         append_look(look(), tmp_path)
 
 
+def test_no_test_writes_into_the_checkouts_ledger(tmp_path: Path) -> None:
+    assert ledger_path(tmp_path / "runs" / "fold1") == tmp_path / "runs" / "test_looks.jsonl"
+
+
 @pytest.mark.parametrize(("is_checkout", "expected"), [(True, "recipes"), (False, "runs/made")])
 def test_the_ledger_lies_in_the_checkout_or_beside_the_run(
     is_checkout: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
