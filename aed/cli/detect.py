@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +17,27 @@ from aed.errors import AudioError, ConfigError, DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from aed.detect.detector import DetectorConfig, ProgressCallback
+    from aed.detect.event import Event
     from aed.detect.formats import FileEvents
+    from aed.detect.timeline import Timeline
     from aed.scorer.protocol import Scorer
 
 EXIT_SOME_SKIPPED = 1
+
+
+@dataclass
+class _Done:
+    """What is done so far.
+
+    Attributes:
+        found: The events of each recording that was searched.
+        drawn: Pictures that are written.
+        skipped: Why a recording could not be read.
+    """
+
+    found: list[FileEvents] = field(default_factory=list)
+    drawn: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 class OutputFormat(StrEnum):
@@ -59,7 +77,8 @@ def _detect(
     """Find sound events in recordings of any length.
 
     A sound is named as exactly as the model is sure: "Dog", else "Domestic animals", else nothing. A recording that
-    cannot be read is skipped and named at the end; the exit code is then 1.
+    cannot be read is skipped and named at the end; the exit code is then 1. What was found before an interrupt or an
+    error is written too.
     """
     from aed.api import load_scorer
 
@@ -68,21 +87,14 @@ def _detect(
     _check_outputs(recordings, output_format, out, draw)
     pictures = dict(zip(recordings, picture_paths(draw, recordings), strict=True)) if draw is not None else {}
     scorer = load_scorer(model, device)
-    found: list[FileEvents] = []
-    skipped: list[str] = []
-    with _progress(len(recordings)) as progress:
-        for number, recording in enumerate(recordings, start=1):
-            try:
-                show = progress(recording, number)
-                found.append(_detect_one(scorer, recording, config, pictures.get(recording), show))
-            except (AudioError, MissingExtraError) as error:
-                if len(recordings) == 1:
-                    raise
-                skipped.append(str(error))
-    _write(found, output_format, out)
-    for picture in [pictures[file.path] for file in found if file.path in pictures]:
-        typer.echo(f"drawn: {picture}", err=True)
-    _report_skipped(skipped, len(recordings))
+    done = _Done()
+    try:
+        _detect_all(scorer, recordings, config, pictures, done)
+    finally:  # hours of work are not lost to a full disk or an interrupt
+        _write(done.found, output_format, out)
+        _report(done, len(recordings))
+    if done.skipped:
+        raise typer.Exit(EXIT_SOME_SKIPPED)
 
 
 def find_recordings(sounds: Sequence[Path]) -> list[Path]:
@@ -152,22 +164,39 @@ def _check_outputs(
             raise ConfigError(f"{option} {path} is one of the recordings: choose another name")
 
 
-def _detect_one(
-    scorer: Scorer, recording: Path, config: DetectorConfig, picture: Path | None, progress: ProgressCallback
-) -> FileEvents:
-    from aed.detect.detector import detect_file
+def _detect_all(
+    scorer: Scorer, recordings: Sequence[Path], config: DetectorConfig, pictures: Mapping[Path, Path], done: _Done
+) -> None:
     from aed.detect.draw import draw_timeline
     from aed.detect.formats import FileEvents
     from aed.detect.timeline import Timeline
 
-    if picture is None:
-        return FileEvents(recording, tuple(detect_file(scorer, recording, config, progress=progress)))
-    timeline = Timeline(scorer.taxonomy, scorer.layout)
-    events = detect_file(
+    with _progress(len(recordings)) as progress:
+        for number, recording in enumerate(recordings, start=1):
+            timeline = Timeline(scorer.taxonomy, scorer.layout) if recording in pictures else None
+            try:
+                events = _detect_one(scorer, recording, config, timeline, progress(recording, number))
+            except (AudioError, MissingExtraError) as error:
+                if len(recordings) == 1:
+                    raise
+                done.skipped.append(str(error))
+                continue
+            done.found.append(FileEvents(recording, tuple(events)))
+            if timeline is not None:
+                draw_timeline(timeline, events, pictures[recording], recording.name)
+                done.drawn.append(pictures[recording])
+
+
+def _detect_one(
+    scorer: Scorer, recording: Path, config: DetectorConfig, timeline: Timeline | None, progress: ProgressCallback
+) -> list[Event]:
+    from aed.detect.detector import detect_file
+
+    if timeline is None:
+        return detect_file(scorer, recording, config, progress=progress)
+    return detect_file(
         scorer, recording, config, on_rows=timeline.add_rows, on_samples=timeline.add_samples, progress=progress
     )
-    draw_timeline(timeline, events, picture, recording.name)
-    return FileEvents(recording, tuple(events))
 
 
 def _write(found: Sequence[FileEvents], output_format: OutputFormat, out: Path | None) -> None:
@@ -185,13 +214,16 @@ def _write(found: Sequence[FileEvents], output_format: OutputFormat, out: Path |
         typer.echo(FORMATS[output_format](found), nl=False)
 
 
-def _report_skipped(skipped: Sequence[str], all_of_them: int) -> None:
-    if not skipped:
-        return
-    typer.echo(f"aed: error: skipped {len(skipped)} of {all_of_them} recordings:", err=True)
-    for reason in skipped:
+def _report(done: _Done, num_recordings: int) -> None:
+    for picture in done.drawn:
+        typer.echo(f"drawn: {picture}", err=True)
+    if done.skipped:
+        typer.echo(f"aed: error: skipped {len(done.skipped)} of {num_recordings} recordings:", err=True)
+    for reason in done.skipped:
         typer.echo(f"  {reason}", err=True)
-    raise typer.Exit(EXIT_SOME_SKIPPED)
+    left = num_recordings - len(done.found) - len(done.skipped)
+    if left and done.found:
+        typer.echo(f"aed: stopped with {left} of {num_recordings} recordings still to do", err=True)
 
 
 @contextmanager

@@ -14,8 +14,12 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 import aed.api
+import aed.detect.detector
+import aed.detect.draw
 from aed.cli.detect import find_recordings, picture_paths
 from aed.cli.main import app
+from aed.detect.event import Event
+from aed.errors import StorageError
 from tests.fake_scorer import LAYOUT, scene, small_scorer
 
 
@@ -112,6 +116,47 @@ def test_draws_each_recording(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
     assert run(folder, "--draw", tmp_path / "many.svg").exit_code == 0
     assert {path.name for path in tmp_path.glob("many*")} == {"many-hall.svg", "many-kitchen.svg"}
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(KeyboardInterrupt(), 130), (StorageError("the disk is full"), 2)],
+    ids=["ctrl-c", "full disk"],
+)
+def test_what_was_found_before_a_failure_is_written(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output_format: str,
+    failure: BaseException,
+    code: int,
+) -> None:
+    def detect_first(scorer: object, recording: Path, *others: object, **more: object) -> list[Event]:
+        if recording.name == "kitchen.wav":
+            raise failure
+        return [Event(0.0, 1.0, 1, "/m/x", "Glass", ("Glass",), 0.9)]
+
+    monkeypatch.setattr(aed.detect.detector, "detect_file", detect_first)
+    result = run(folder, "--format", output_format)
+    assert result.exit_code == code
+    assert "Glass" in result.stdout
+    assert "aed: stopped with 1 of 2 recordings still to do" in result.stderr
+    assert run(folder, "--format", output_format, "--out", tmp_path / "events").exit_code == code
+    assert "Glass" in (tmp_path / "events").read_text()
+
+
+def test_events_are_written_although_their_picture_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+
+    def full(*arguments: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(aed.detect.draw, "draw_timeline", full)
+    result = run(folder / "kitchen.wav", "--draw", "a.png", "--format", "csv")
+    assert result.exit_code == 2
+    assert [row["name"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["Dog"]
+    assert result.stderr == "aed: error: the disk is full\n"
 
 
 def test_min_probability_decides(folder: Path) -> None:
