@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aed.data.download import Progress, download
-from aed.data.registry import dataset_folder, dataset_spec
+from aed.data.registry import DATASETS, dataset_folder, dataset_spec
 from aed.errors import DataError, StorageError
 from aed.storage import atomic_folder
 
@@ -35,6 +35,20 @@ class Archive:
 ARCHIVES = {
     "esc50": Archive("esc50", "https://github.com/karoldvl/ESC-50/archive/master.zip", "ESC-50-master"),
 }
+
+
+def find_archive(name: str) -> Archive:
+    """Return the public archive of a data set.
+
+    Raises:
+        DataError: None is known; for a part of a data set the message names the whole.
+    """
+    if name in ARCHIVES:
+        return ARCHIVES[name]
+    spec = DATASETS.get(name)
+    whole = next((a for a in ARCHIVES if spec and dataset_spec(a).info.folders == spec.info.folders), None)
+    mend = f"it is a part of {whole}: aed data get {whole}" if whole else f"expected one of {', '.join(ARCHIVES)}"
+    raise DataError(f"no public archive is known for '{name}': {mend}")
 
 
 def get_dataset(
@@ -63,9 +77,7 @@ def get_dataset(
         DataError: No archive is known, the data set is there already, the download broke off, or the archive is not it.
         StorageError: The disk is full or not writable.
     """
-    if name not in ARCHIVES:
-        raise DataError(f"no public archive is known for '{name}': expected one of {', '.join(ARCHIVES)}")
-    archive, info = ARCHIVES[name], dataset_spec(name).info
+    archive, info = find_archive(name), dataset_spec(name).info
     here = dataset_folder(info, root)
     if here is not None:
         raise DataError(f"{name}: {here} is there already and stays as it is. Move it away to download it again")

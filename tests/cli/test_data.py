@@ -127,6 +127,15 @@ def test_get_hands_over_address_and_checksum(tmp_path: Path, monkeypatch: pytest
     text = aed("get", "esc50", "--data-root", tmp_path, "--url", "http://localhost/x.zip", "--sha256", "ab")
     assert seen == {"name": "esc50", "root": tmp_path, "url": "http://localhost/x.zip", "sha256": "ab"}
     assert "aed data check esc50" in text
+    assert "zip checksums (CRC-32) of all files; all 2000 listed clips are there" in text
+    assert "checksum of the archive: matches --sha256" in text
+    assert "not checked (no --sha256 was given)" in aed("get", "esc50", "--data-root", tmp_path)
+
+
+def test_get_says_that_a_name_is_wrong_before_it_asks_for_a_data_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AED_DATA_ROOT", raising=False)
+    with pytest.raises(DataError, match="part of esc50: aed data get esc50"):
+        aed("get", "esc10")
 
 
 def test_overlap_writes_where_it_is_told_and_says_what_recurs(tmp_path: Path) -> None:

@@ -194,6 +194,10 @@ def test_archive_that_is_no_zip(server: FileServer, tmp_path: Path) -> None:
 def test_data_set_without_archive(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected one of esc50"):
         get_dataset("sesa", tmp_path)
+    with pytest.raises(DataError, match="'esc10': it is a part of esc50: aed data get esc50"):
+        get_dataset("esc10", tmp_path)
+    with pytest.raises(DataError, match="'nothing': expected one of esc50"):
+        get_dataset("nothing", tmp_path)
 
 
 def zip_with(path: Path, name: str, attributes: int = 0) -> Path:
