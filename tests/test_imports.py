@@ -19,7 +19,7 @@ PACKAGE = Path(aed.__file__).resolve().parent
 # The house, from the ground up: a module may import from lower floors and from its own package, never from above
 # nor from the other packages of its own floor. The longest matching name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aed.errors", "aed.timebase", "aed.resources", "aed.storage"),
+    ("aed.errors", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing"),
     ("aed.audio", "aed.ontology"),
     ("aed.encoder", "aed.tree", "aed.features", "aed.model_folder", "aed.scorer.protocol"),
     ("aed.model",),
@@ -31,7 +31,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.__main__",),
 )
 # Pairs on one floor of which the left may know the right, because it is built on it.
-NEIGHBOURS = {("aed.storage", "aed.errors"), ("aed.resources", "aed.errors")}
+NEIGHBOURS = {
+    ("aed.storage", "aed.errors"),
+    ("aed.resources", "aed.errors"),
+    ("aed.drawing", "aed.errors"),
+    ("aed.drawing", "aed.storage"),
+}
 # `import aed` offers what `api` holds, lazily: the package itself stands outside the house.
 FACADE = "aed"
 

@@ -148,7 +148,7 @@ def _check_outputs(
     recordings: Sequence[Path], output_format: OutputFormat, out: Path | None, draw: Path | None
 ) -> None:
     """Refuse before the long work what could only fail after it."""
-    from aed.detect.draw import check_drawing
+    from aed.drawing import check_drawing
 
     if output_format is OutputFormat.AUDACITY and len(recordings) > 1:
         raise ConfigError(

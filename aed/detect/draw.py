@@ -14,15 +14,13 @@ import numpy as np
 
 from aed.detect.event import Event
 from aed.detect.timeline import Timeline
-from aed.errors import ConfigError, missing_extra
+from aed.drawing import check_drawing, save_drawing
 from aed.ontology.taxonomy import Taxonomy
-from aed.storage import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-SUFFIXES = (".png", ".svg")
 MOST_NODES = 30
 """Rows of the probability panel that can still be read."""
 MOST_LANES = 20
@@ -40,23 +38,6 @@ _THINNEST_EVENT = 1 / 800
 _FREQUENCY_TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _NICE_STEPS_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
 _MOST_TIME_TICKS = 14
-
-
-def check_drawing(path: Path) -> None:
-    """Check before long work that a picture can be drawn there.
-
-    Raises:
-        ConfigError: The suffix is no picture's that we write.
-        MissingExtraError: matplotlib is not installed.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"cannot draw {path}: expected a name that ends in {' or '.join(SUFFIXES)}, got '{path.suffix}'"
-        )
-    try:
-        import matplotlib.figure  # noqa: F401  # only whether it is there
-    except ImportError as error:
-        raise missing_extra("Drawing a picture", "train") from error
 
 
 def draw_timeline(timeline: Timeline, events: Sequence[Event], path: Path, title: str) -> None:
@@ -89,8 +70,7 @@ def draw_timeline(timeline: Timeline, events: Sequence[Event], path: Path, title
     _draw_events(below, timeline, events, lanes)
     _draw_time_axis(below, timeline.seconds)
     figure.suptitle(title)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower().lstrip("."), dpi=_DOTS_PER_INCH)
+    save_drawing(figure, path, _DOTS_PER_INCH)
 
 
 def depth_first(taxonomy: Taxonomy, node: int = 0) -> list[int]:

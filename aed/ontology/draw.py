@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from rich.tree import Tree
 
-from aed.errors import OntologyError, missing_extra
+from aed.drawing import check_drawing, save_drawing
 from aed.ontology.taxonomy import Taxonomy
-from aed.storage import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-FORMATS = (".png", ".svg")
 
 # The geometry of the picture, in inches, chosen by eye.
 _ROW_INCHES = 0.21  # one leaf
@@ -64,31 +61,24 @@ def draw_taxonomy(taxonomy: Taxonomy, path: Path, annotations: Mapping[int, str]
         annotations: What to write behind the name of a node, by its index.
 
     Raises:
-        OntologyError: The suffix names neither format.
+        ConfigError: The suffix names neither format.
         MissingExtraError: matplotlib is not installed.
         StorageError: The picture cannot be written.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise OntologyError(f"cannot draw a picture as '{path.name}': give it the suffix {' or '.join(FORMATS)}")
+    check_drawing(path)
     figure = _figure(taxonomy, annotations or {})
-    dots_per_inch = min(_PNG_DOTS_PER_INCH, _MAX_PNG_PIXELS / max(figure.get_size_inches()))
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=dots_per_inch)
+    save_drawing(figure, path, min(_PNG_DOTS_PER_INCH, _MAX_PNG_PIXELS / max(figure.get_size_inches())))
 
 
 def _figure(taxonomy: Taxonomy, notes: Mapping[int, str]) -> Figure:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("Drawing a picture", "train") from error
+    from matplotlib.figure import Figure
+
     names = [f"{node.name}  {notes[i]}" if i in notes else node.name for i, node in enumerate(taxonomy.nodes)]
     widths = [_text_inches(name, bold=not taxonomy.is_leaf(index)) for index, name in enumerate(names)]
     lefts, width = _columns(taxonomy, widths)
     rows = _rows(taxonomy)
     height = (len(taxonomy.leaves) + 1) * _ROW_INCHES
     figure = Figure(figsize=(width + 2 * _MARGIN_INCHES, height + 2 * _MARGIN_INCHES))
-    FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-_MARGIN_INCHES, width + _MARGIN_INCHES), ylim=(height, -_MARGIN_INCHES))
     axes.axis("off")

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aed.errors import ConfigError, missing_extra
+from aed.drawing import check_drawing, save_drawing
 from aed.metrics.confusion import Confusion
 from aed.ontology.taxonomy import Taxonomy
-from aed.storage import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FORMATS = (".png", ".svg")
 
 _INCHES_PER_LEAF = 0.36
 _INCHES_AROUND = 3.2  # room for the names of leaves and branches
@@ -45,14 +42,9 @@ def draw_confusion(confusion: Confusion, taxonomy: Taxonomy, path: Path, title: 
         MissingExtraError: matplotlib is not installed.
         StorageError: The picture cannot be written.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(
-            f"cannot draw {path}: expected a name that ends in {' or '.join(FORMATS)}, got '{path.suffix}'"
-        )
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("Drawing a picture", "train") from error
+    check_drawing(path)
+    from matplotlib.figure import Figure
+
     side = max(_SMALLEST_INCHES, _INCHES_AROUND + _INCHES_PER_LEAF * len(confusion.leaves))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
@@ -62,8 +54,7 @@ def draw_confusion(confusion: Confusion, taxonomy: Taxonomy, path: Path, title: 
     _separate_branches(axes, paths)
     _name_branches(axes, paths, taxonomy)
     axes.set_title(title)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower().lstrip("."), dpi=_DOTS_PER_INCH, bbox_inches="tight")
+    save_drawing(figure, path, _DOTS_PER_INCH, trimmed=True)
 
 
 def _draw_cells(axes: Axes, confusion: Confusion) -> None:

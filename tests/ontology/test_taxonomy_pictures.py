@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from aed.cli import ontology as verb
-from aed.errors import AedError, OntologyError
+from aed.errors import AedError, ConfigError, OntologyError
 from aed.ontology.draw import draw_taxonomy, terminal_tree
 from aed.ontology.graph import load_ontology
 from aed.ontology.labels import load_label_map
@@ -52,7 +52,7 @@ def test_pictures_by_suffix(esc10: Taxonomy, tmp_path: Path) -> None:
     assert (tmp_path / "tree.png").read_bytes().startswith(PNG_SIGNATURE)
     svg = (tmp_path / "tree.svg").read_text(encoding="utf-8")
     assert all(node.name in svg for node in esc10.nodes)
-    with pytest.raises(OntologyError, match=r"\.png or \.svg"):
+    with pytest.raises(ConfigError, match=r"\.png or \.svg"):
         draw_taxonomy(esc10, tmp_path / "tree.jpg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tree.png", "tree.svg"]
 
