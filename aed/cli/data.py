@@ -95,9 +95,9 @@ def _get(
 ) -> None:
     """Download a data set's public archive and unpack it; run again to go on after a broken line.
 
-    Verified: the zip's own checksum (CRC-32) of every file, and that every clip of the data set's list is there (ESC-50:
-    the 2,000 of meta/esc50.csv). That finds damage, not forgery. The server makes the archive anew, so no checksum of
-    it is published: the archive itself is checked only against --sha256, for those who have one.
+    Verified: the zip's own checksum (CRC-32) of every file, and that every clip of the data set's list is there (of
+    ESC-50 the 2,000 of meta/esc50.csv). That finds damage, not forgery. The server makes the archive anew, so no
+    checksum of it is published: the archive itself is checked only against --sha256, for those who have one.
     """
     find_archive(name)  # before the data root: a wrong name is the nearer mistake
     with _progress(f"getting {name}", DownloadColumn()) as step:
