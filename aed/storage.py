@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aed.errors import StorageError
@@ -25,7 +27,13 @@ _WRITE_ERRNOS = frozenset(
 )
 """What an operating system answers when the fault lies with the storage and not with what our code asked for."""
 
+_TOKEN_BYTES = 4
+"""Of chance in a temporary's name: two processes may write one target at once."""
+_STALE_SECONDS = 24 * 3600.0
+"""A temporary that nobody touched for so long was left by a killed process; no write of ours takes a day."""
+
 _HOW_TO_MEND = {
+    errno.ENOENT: "choose a place where files can be made",
     errno.ENOSPC: "free some space or choose another place",
     errno.EDQUOT: "free some space or choose another place",
     errno.EROFS: "choose a place that can be written to",
@@ -97,16 +105,44 @@ def _replacing(target: Path, remove: Callable[[Path], None]) -> Iterator[tuple[P
     try:
         resolved = target.resolve()
         resolved.parent.mkdir(parents=True, exist_ok=True)
-        temporary = resolved.with_name(f".{resolved.stem[:100]}.{secrets.token_hex(4)}.tmp{resolved.suffix}")
+        _remove_stale(resolved, remove)
+        before, after = _around_token(resolved)
+        temporary = resolved.with_name(f"{before}{secrets.token_hex(_TOKEN_BYTES)}{after}")
         yield temporary, resolved
         _sync(resolved.parent)
     except OSError as error:
-        if error.errno not in _WRITE_ERRNOS:
+        if error.errno not in _WRITE_ERRNOS and not (error.errno == errno.ENOENT and not _can_be_made(temporary)):
             raise
         raise _storage_error(target, error) from error
     finally:
         if temporary is not None:
             remove(temporary)
+
+
+def _around_token(target: Path) -> tuple[str, str]:
+    """Return what a temporary's name begins and ends with."""
+    return f".{target.stem[:100]}.", f".tmp{target.suffix}"
+
+
+def _remove_stale(target: Path, remove: Callable[[Path], None]) -> None:
+    """Remove what killed writes of this target left; one that another process is at work on is too young."""
+    before, after = map(re.escape, _around_token(target))
+    pattern = re.compile(f"{before}[0-9a-f]{{{2 * _TOKEN_BYTES}}}{after}")
+    with suppress(OSError):  # a leftover that cannot be removed is no reason not to write
+        for path in target.parent.iterdir():
+            if pattern.fullmatch(path.name) and time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                remove(path)
+
+
+def _can_be_made(temporary: Path | None) -> bool:
+    """Whether the folder takes files: some that the system makes up (/proc) answer that a new one does not exist."""
+    if temporary is None:
+        return False  # not even the folder could be made
+    try:
+        temporary.touch()
+    except OSError:
+        return False
+    return True
 
 
 def _storage_error(target: Path, error: OSError) -> StorageError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,62 @@ def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path: Path, mo
         write_atomic(target, b"new")
     assert target.read_bytes() == b"whole"
     assert names(tmp_path) == ["model.bin"]
+
+
+def test_a_place_that_takes_no_files_is_named_and_not_the_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, *arguments: object, **options: object) -> None:  # as /proc does
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    with pytest.raises(StorageError, match=r"cannot write .*/x\.png: no such file.*choose a place") as raised:
+        write_atomic(tmp_path / "x.png", b"picture")
+    assert ".tmp" not in str(raised.value)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(StorageError, match=r"cannot write .*/x\.png: no such file"):
+        write_atomic(tmp_path / "x.png", b"picture")
+
+
+DAY_SECONDS = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "age_seconds", "is_removed"),
+    [
+        (".run[1].0123abcd.tmp.pt", DAY_SECONDS + 60, True),
+        (".run[1].0123abcd.tmp.pt", DAY_SECONDS - 60, False),  # another process may be at work on it
+        (".run[1].0123abcd.tmp.json", DAY_SECONDS + 60, False),  # of another target
+        (".run1.0123abcd.tmp.pt", DAY_SECONDS + 60, False),
+        (".run[1].mine.tmp.pt", DAY_SECONDS + 60, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_only_old_leftovers_of_the_same_target_are_removed(
+    tmp_path: Path, name: str, age_seconds: float, is_removed: bool, kind: str
+) -> None:
+    leftover = tmp_path / name
+    if kind == "file":
+        leftover.write_bytes(b"half")
+    else:
+        leftover.mkdir()
+        (leftover / "half").write_bytes(b"half")
+    before = time.time() - age_seconds
+    os.utime(leftover, (before, before))
+    with atomic_path(tmp_path / "run[1].pt") if kind == "file" else atomic_folder(tmp_path / "run[1].pt") as temporary:
+        if kind == "file":
+            temporary.write_bytes(b"whole")
+    assert leftover.exists() != is_removed
+    assert (tmp_path / "run[1].pt").exists()
+
+
+def test_a_leftover_that_cannot_be_removed_is_no_obstacle(tmp_path: Path) -> None:
+    leftover = tmp_path / ".run.0123abcd.tmp.pt"
+    leftover.mkdir()  # a folder in place of a file
+    os.utime(leftover, (1, 1))
+    write_atomic(tmp_path / "run.pt", b"whole")
+    assert (tmp_path / "run.pt").read_bytes() == b"whole"
 
 
 def test_an_error_that_is_not_the_storages_fault_passes_through(tmp_path: Path) -> None:
