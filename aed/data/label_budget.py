@@ -43,8 +43,8 @@ def read_label_budget(name: str, percent: int, draw: int, test_fold: int, folder
     path = budget_path(name, percent, folder or manifests_folder() / "label_budgets")
     if not path.is_file():
         raise DataError(
-            f"no label budget of {percent} % for '{name}': expected {path}. "
-            f"There are {', '.join(BUDGET_DATASETS)} with {', '.join(map(str, BUDGET_PERCENTS))} %"
+            f"no label budget of {percent} % for '{name}': budgets exist for {' and '.join(BUDGET_DATASETS)} with "
+            f"{', '.join(map(str, BUDGET_PERCENTS))} %. Use one of these, or all labels (data.labels_percent=100)"
         )
     wanted = (str(draw), str(test_fold))
     clip_ids = [row["clip_id"] for row in read_table(path, COLUMNS) if (row["draw"], row["test_fold"]) == wanted]

@@ -41,7 +41,10 @@ def official_folds(clips: Iterable[Clip]) -> tuple[Fold, ...]:
     clips = _ordered(clips)
     without = [clip.clip_id for clip in clips if clip.fold is None]
     if without:
-        raise DataError(f"{len(without)} clips have no official fold, the first is '{without[0]}'. Use folds by group")
+        raise DataError(
+            f"{len(without)} clips have no official fold, the first is '{without[0]}'. "
+            "Cut folds by content group instead: data.folds={groups: 5}"
+        )
     return _folds(clips, {clip.clip_id: clip.fold or 0 for clip in clips})
 
 

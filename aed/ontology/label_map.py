@@ -204,7 +204,10 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError) as error:
-        raise OntologyError(f"{path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise OntologyError(
+            f"{path} cannot be read: {reason.lower()}; check the path and its permissions, or save it as UTF-8"
+        ) from error
     except yaml.YAMLError as error:
         raise OntologyError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 

@@ -79,6 +79,9 @@ def test_shipped_budgets_are_what_the_command_makes(data_root: Path, tmp_path: P
 def test_unknown_budget_says_which_there_are() -> None:
     with pytest.raises(DataError, match="10, 25, 50"):
         read_label_budget("esc10", 11, 1, 1)
+    with pytest.raises(DataError, match=r"for 'csv:/my/clips\.csv': budgets exist for esc10 and esc21") as raised:
+        read_label_budget("csv:/my/clips.csv", 10, 1, 1)
+    assert "percent.csv" not in str(raised.value)  # no file of that name was ever meant to be
     with pytest.raises(DataError, match="draw 9"):
         read_label_budget("esc10", 10, 9, 1)
 

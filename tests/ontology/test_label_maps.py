@@ -131,5 +131,8 @@ def test_a_wrong_map_is_named(tmp_path: Path, line: str, message: str) -> None:
 
 
 def test_a_missing_map_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OntologyError, match=r"gone\.yaml cannot be read"):
+    with pytest.raises(OntologyError, match=r"gone\.yaml cannot be read: no such file.*; check the path"):
         load_label_map(tmp_path / "gone.yaml")
+    (tmp_path / "latin.yaml").write_bytes("dataset: Geräusche".encode("latin-1"))
+    with pytest.raises(OntologyError, match=r"latin\.yaml cannot be read: it is not utf-8 text; .*save it as UTF-8"):
+        load_label_map(tmp_path / "latin.yaml")
