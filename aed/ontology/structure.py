@@ -165,11 +165,6 @@ class Taxonomy:
             index = self.nodes[index].parent
         return index
 
-    def lca(self, first: int, second: int) -> int:
-        """Return the deepest node that is at or above both."""
-        shared = self.ancestor_matrix[first] & self.ancestor_matrix[second]
-        return int(np.flatnonzero(shared)[-1])
-
     def index(self, node_id: str) -> int:
         """Return the index of the node with this id.
 
