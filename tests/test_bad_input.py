@@ -69,7 +69,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
             "Correct the cell",
         ),
         (replace("0.wav,dog_bark,1", "0.wav,dog_bark"), "line 2", "expected 3 cells", "Put cells that hold a comma"),
-        (replace("0.wav,dog_bark,1", "0.wav,dog_bark,"), "'clips/0'", "no official fold", "Use folds by group"),
+        (replace("0.wav,dog_bark,1", "0.wav,dog_bark,"), "'clips/0'", "no official fold", "data.folds={groups: 5}"),
         (lambda text: "", "clips.csv", "the file is empty", "expected a header line"),
         (lambda text: text.splitlines()[0] + "\n", "clips.csv", "holds no clip", "add clips to it"),
     ],
