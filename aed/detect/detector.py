@@ -38,7 +38,7 @@ class DetectorConfig(BaseModel):
         smoothing_seconds: Length of that window.
         causal: Smooth over the past only: no delay, but events lag by half a window.
         min_event_seconds: Shorter events are dropped. A click fills every window that holds it, about a second of rows:
-            what is shorter than half of that is a window's edge on a sound, not a sound.
+            what is shorter than two thirds of that is a window's edge on a sound, not a sound.
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
     """
@@ -50,7 +50,7 @@ class DetectorConfig(BaseModel):
     smoothing: SmoothingKind = "median"
     smoothing_seconds: float = Field(default=0.48, ge=0)
     causal: bool = False
-    min_event_seconds: float = Field(default=0.48, ge=0)
+    min_event_seconds: float = Field(default=0.64, ge=0)
     merge_gap_seconds: float = Field(default=0.5, ge=0)
     absorb_seconds: float = Field(default=5.0, ge=0)
 
