@@ -61,11 +61,11 @@ def comparison_table(difference: PairedDifference, first: str, second: str) -> T
 
 
 def figure_title(name: str) -> str:
-    """Return what people call a figure."""
+    """Return what people call a figure; a star says that unlisted labels count as absent."""
     if name.startswith(_DEPTH_PREFIX):
         return f"accuracy at depth {name.removeprefix(_DEPTH_PREFIX)}"
     if name.endswith(_UNLISTED_SUFFIX):
-        return f"{_TITLES[name.removesuffix(_UNLISTED_SUFFIX)]}, unlisted as absent"
+        return f"{_TITLES[name.removesuffix(_UNLISTED_SUFFIX)]} *"
     return _TITLES[name]
 
 
@@ -85,6 +85,8 @@ def _figures_table(found: Evaluation) -> Table:
     # narrow enough for five folds on a terminal of 80 columns
     table = Table("fold", *folds, *summary, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True
+    if any(figure.name.endswith(_UNLISTED_SUFFIX) for figure in found.summary):
+        table.caption = "* unlisted labels counted as absent"
     for figure in found.summary:
         if all(isnan(value) for value in (*figure.per_fold, figure.pooled)):
             continue
