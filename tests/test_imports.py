@@ -43,9 +43,11 @@ FACADE = "aed"
 TRAINING_EXTRA = frozenset(
     {
         "audiomentations",
+        "filelock",
         "lightning_fabric",
         "matplotlib",
         "pandas",
+        "pyarrow",
         "safetensors",
         "sklearn",
         "tensorboard",
