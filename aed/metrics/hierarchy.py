@@ -48,16 +48,21 @@ class HierarchicalScores:
     f: float
 
 
+def common_ancestors(taxonomy: Taxonomy) -> IntArray:
+    """Return the lowest common ancestor of every two nodes, the root if they share no other, shape (node, node)."""
+    ancestors = taxonomy.ancestor_matrix
+    # nodes are numbered breadth first, so the deepest of all common ancestors has the highest number
+    numbers = np.arange(taxonomy.num_nodes)
+    return np.stack([np.where(ancestors & row, numbers, 0).max(axis=1) for row in ancestors])
+
+
 def common_ancestor_heights(taxonomy: Taxonomy) -> IntArray:
     """Return the height of the lowest common ancestor of every two nodes.
 
     Returns:
         Edges from it down to its deepest leaf, symmetric, shape (node, node).
     """
-    ancestors = taxonomy.ancestor_matrix
-    heights = taxonomy.heights
-    # Heights grow on the way up, so the lowest of all common ancestors is the one of least height.
-    return np.stack([np.where(ancestors & row, heights, heights.max()).min(axis=1) for row in ancestors])
+    return np.asarray(taxonomy.heights[common_ancestors(taxonomy)])
 
 
 def mistake_severity(answers: IntArray, target_nodes: IntArray, taxonomy: Taxonomy) -> MistakeSeverity:
