@@ -13,6 +13,7 @@ from aed.metrics.average_precision import (
     macro_average_precision,
     node_average_precisions,
 )
+from aed.metrics.calibration import DepthCalibration, calibration_by_depth
 from aed.metrics.clip import (
     DepthAccuracy,
     accuracy_by_depth,
@@ -24,11 +25,16 @@ from aed.metrics.clip import (
 )
 from aed.metrics.confusion import Confusion, leaf_confusion
 from aed.metrics.hierarchy import HierarchicalScores, MistakeSeverity, hierarchical_scores, mistake_severity
+from aed.metrics.operating_curve import OperatingCurve, operating_curve
+from aed.metrics.selective import RiskCoverage, risk_coverage
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.predictions import Predictions
 
 MIN_LABEL_CLIPS = 10
 """Labels with fewer clips in the whole data set are left out: their average precision is mostly luck."""
+
+SURE_SHARE = 0.95
+"""Share of correct answers at which it is asked how much they tell."""
 
 Figures = dict[str, float]
 
@@ -47,6 +53,9 @@ class SingleLabelScores:
         severity: Height of the lowest common ancestor; answers are judged at the depth of the label.
         hierarchical: Precision, recall and F over the nodes on the paths; judged likewise.
         confusion: Counts of answered leaves per true leaf.
+        selective: Risk at every coverage; the confidence is P of the answered leaf.
+        operating: Information against correctness over all thresholds.
+        calibration: Of the likeliest node, at every depth.
     """
 
     clips: int
@@ -58,6 +67,9 @@ class SingleLabelScores:
     severity: MistakeSeverity
     hierarchical: HierarchicalScores
     confusion: Confusion
+    selective: RiskCoverage
+    operating: OperatingCurve
+    calibration: tuple[DepthCalibration, ...]
 
     def figures(self) -> Figures:
         """Return the figures by name, as they are averaged over folds."""
@@ -71,6 +83,13 @@ class SingleLabelScores:
             "hierarchical_precision": self.hierarchical.precision,
             "hierarchical_recall": self.hierarchical.recall,
             "hierarchical_f": self.hierarchical.f,
+            "aurc": self.selective.aurc,
+            "excess_aurc": self.selective.excess_aurc,
+            "information_area": self.operating.area,
+            "information_average_correctness": self.operating.average_correctness,
+            "information_average_precision": self.operating.average_precision,
+            "information_when_sure": self.operating.information_at(SURE_SHARE),
+            **{f"calibration_error_depth_{cut.depth}": cut.calibration.error for cut in self.calibration},
         }
 
 
@@ -148,6 +167,9 @@ def _score_single_label(predictions: Predictions, taxonomy: Taxonomy) -> SingleL
         severity=mistake_severity(judged, targets, taxonomy),
         hierarchical=hierarchical_scores(judged, targets, taxonomy),
         confusion=leaf_confusion(answers, targets, taxonomy),
+        selective=risk_coverage(log_p[np.arange(len(answers)), answers], judged == targets),
+        operating=operating_curve(log_p, targets, taxonomy),
+        calibration=calibration_by_depth(log_p, targets, taxonomy),
     )
 
 

@@ -12,7 +12,7 @@ from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import PairedDifference
 from aed.study.report import Evaluation
-from aed.study.score import MultiLabelScores, SingleLabelScores
+from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
 
 _TITLES = {
     "leaf_accuracy": "leaf accuracy",
@@ -23,13 +23,19 @@ _TITLES = {
     "hierarchical_precision": "hierarchical precision",
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f": "hierarchical F",
+    "aurc": "area under risk-coverage",
+    "excess_aurc": "... above the best order",
+    "information_area": "area: correct over information",
+    "information_average_correctness": "... correct over recall",
+    "information_average_precision": "... precision over recall",
+    "information_when_sure": f"information at {SURE_SHARE:.0%} right",
     "mean_average_precision": "mean average precision",
     "label_prior": "label prior",
     "chance": "expected by chance",
     "times_prior": "times the prior",
     "times_chance": "times chance",
 }
-_DEPTH_PREFIX = "accuracy_depth_"
+_DEPTH_TITLES = {"accuracy_depth_": "accuracy", "calibration_error_depth_": "calibration error"}
 _UNLISTED_SUFFIX = "_unlisted_absent"
 _NOT_SHARES = ("severity", "times")  # figures that are no share of 1 and are not printed as per cent
 
@@ -62,8 +68,9 @@ def comparison_table(difference: PairedDifference, first: str, second: str) -> T
 
 def figure_title(name: str) -> str:
     """Return what people call a figure; a star says that unlisted labels count as absent."""
-    if name.startswith(_DEPTH_PREFIX):
-        return f"accuracy at depth {name.removeprefix(_DEPTH_PREFIX)}"
+    for prefix, title in _DEPTH_TITLES.items():
+        if name.startswith(prefix):
+            return f"{title} at depth {name.removeprefix(prefix)}"
     if name.endswith(_UNLISTED_SUFFIX):
         return f"{_TITLES[name.removesuffix(_UNLISTED_SUFFIX)]} *"
     return _TITLES[name]

@@ -24,6 +24,19 @@ def test_single_label_figures() -> None:
     assert found.confusion.counts.sum() == 4
 
 
+def test_confidence_is_that_of_the_answered_leaf() -> None:
+    # 0.9 on the answered leaf of the first three; the siren of the last is answered with 0.05
+    found = score(single_label([4, 5, 2, 3], [4, 4, 2, 2]), small_tree())
+    assert isinstance(found, SingleLabelScores)
+    np.testing.assert_allclose(found.selective.risk, [1 / 3, 1 / 3, 1 / 3, 1 / 4])
+    figures = found.figures()
+    assert figures["aurc"] == found.selective.aurc
+    assert figures["information_area"] == found.operating.area
+    assert found.operating.information[-1] == pytest.approx(1.0)
+    assert figures["calibration_error_depth_2"] == pytest.approx((3 * (0.9 - 2 / 3) + 0.95) / 4)  # siren ties, right
+    assert figures["calibration_error_depth_1"] == pytest.approx((3 * 0.1 + 0.05) / 4)
+
+
 def test_a_clip_labelled_at_an_inner_node_is_judged_there() -> None:
     predictions = single_label([4, 2], [1, 1])
     assert right_at_label_depth(predictions, small_tree()).tolist() == [True, False]
