@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aed.study.bootstrap import paired_difference
+from aed.study.bootstrap import paired_difference, paired_difference_over_draws
 
 
 def slow_resamples(gain: np.ndarray, groups: list[str], resamples: int, generator: np.random.Generator) -> list[float]:
@@ -66,3 +66,101 @@ def test_the_interval_has_its_stated_width() -> None:
     gain = first.astype(float) - second.astype(float)
     normal_width = 2 * 1.96 * gain.std() / np.sqrt(2000)
     assert found.high - found.low == pytest.approx(normal_width, rel=0.05)
+
+
+answers = st.lists(
+    st.tuples(st.booleans(), st.booleans(), st.sampled_from("abcd"), st.sampled_from([1, 2, 5])),
+    min_size=1,
+    max_size=14,
+)
+
+
+def slow_two_way(
+    gain: np.ndarray, groups: np.ndarray, draws: np.ndarray, resamples: int, generator: np.random.Generator
+) -> list[float]:
+    """Answer by answer: as often as its label draw was drawn, times as often as its group was."""
+    group_names, draw_names = sorted(set(groups)), sorted(set(draws))
+    of_draws = generator.multinomial(len(draw_names), [1 / len(draw_names)] * len(draw_names), size=resamples)
+    of_groups = generator.multinomial(len(group_names), [1 / len(group_names)] * len(group_names), size=resamples)
+    found = []
+    for by_draw, by_group in zip(of_draws, of_groups, strict=True):
+        drawn = [
+            value
+            for value, group, draw in zip(gain, groups, draws, strict=True)
+            for _ in range(by_draw[draw_names.index(draw)] * by_group[group_names.index(group)])
+        ]
+        if drawn:
+            found.append(float(np.mean(drawn)))
+    return found
+
+
+@settings(max_examples=20, deadline=None)
+@given(answers)
+def test_over_draws_equals_the_slow_way(found_answers: list[tuple[bool, bool, str, int]]) -> None:
+    first, second, groups, draws = (np.array(column) for column in zip(*found_answers, strict=True))
+    clips = [f"{group}{place % 2}" for place, group in enumerate(groups)]
+    found = paired_difference_over_draws(
+        first, second, clips, groups.tolist(), draws.tolist(), np.random.default_rng(3), resamples=60
+    )
+    generator = np.random.default_rng(3)
+    gain = first.astype(float) - second.astype(float)
+    of_groups = slow_resamples(gain, groups.tolist(), 60, generator)
+    assert (found.over_clips.low, found.over_clips.high) == pytest.approx(tuple(np.quantile(of_groups, (0.025, 0.975))))
+    assert found.difference == pytest.approx(gain.mean())
+    assert found.of_draw == pytest.approx({draw: gain[draws == draw].mean() for draw in set(draws.tolist())})
+    assert (found.clips, found.groups) == (len(set(clips)), len(set(groups)))
+    if len(set(draws.tolist())) == 1:
+        assert found.over_clips_and_draws is None
+        assert found.widest == found.over_clips
+        return
+    both = slow_two_way(gain, groups, draws, 60, generator)
+    assert found.over_clips_and_draws is not None
+    if len(both) == 60:  # else the missing drawings were made up for
+        low, high = np.quantile(both, (0.025, 0.975))
+        assert (found.widest.low, found.widest.high) == pytest.approx((low, high))
+        tails = sum(value <= 1e-12 for value in both), sum(value >= -1e-12 for value in both)
+        assert found.widest.p_value == pytest.approx(min(1, 2 * (min(tails) + 1) / 61))
+
+
+def test_one_draw_is_the_paired_comparison() -> None:
+    generator = np.random.default_rng(0)
+    first, second = generator.random(200) < 0.9, generator.random(200) < 0.8
+    names = [str(n // 3) for n in range(200)]
+    one = paired_difference(first, second, names, np.random.default_rng(1))
+    over = paired_difference_over_draws(
+        first, second, [str(n) for n in range(200)], names, [1] * 200, np.random.default_rng(1)
+    )
+    assert (over.over_clips.low, over.over_clips.high) == (one.low, one.high)
+    assert over.clips_gained == pytest.approx(one.clips_gained)
+
+
+def test_draws_that_disagree_widen_only_the_interval_that_resamples_them() -> None:
+    clips = np.tile(np.arange(100), 4)
+    draws = np.repeat([1, 2, 3, 4], 100)
+    first = np.isin(draws, [1, 2])  # the first method is right under two label draws and wrong under the others
+    found = paired_difference_over_draws(
+        first, ~first, [str(c) for c in clips], [str(c) for c in clips], draws.tolist(), np.random.default_rng(0)
+    )
+    assert (found.over_clips.low, found.over_clips.high) == (0.0, 0.0)
+    assert found.widest.low <= -0.9
+    assert found.widest.high >= 0.9
+    assert found.of_draw == {1: 1.0, 2: 1.0, 3: -1.0, 4: -1.0}
+
+
+def test_of_equal_methods_the_interval_holds_zero_about_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    covered = []
+    for _ in range(200):
+        by_group = generator.normal(0.0, 0.3, (2, 40)).repeat(5, axis=1)  # what a recording adds for each method
+        first, second = generator.random((2, 200)) < 0.6 + by_group
+        found = paired_difference_over_draws(
+            first,
+            second,
+            [str(n) for n in range(200)],
+            [str(n // 5) for n in range(200)],
+            [1] * 200,
+            generator,
+            resamples=400,
+        )
+        covered.append(found.over_clips.low <= 0 <= found.over_clips.high)
+    assert 0.88 <= np.mean(covered) <= 0.99
