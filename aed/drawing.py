@@ -1,4 +1,7 @@
-"""Pictures as files: PNG or SVG by the suffix, written whole or not at all. What is in them is drawn elsewhere."""
+"""Pictures as files: PNG or SVG by the suffix, written whole or not at all. What is in them is drawn elsewhere.
+
+The same figure gives the same bytes: no date, no random names inside.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg")
+_NO_STAMP: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_SVG_SALT = "aed"  # matplotlib names the parts of an SVG by a hash that is random without one
 
 
 def check_drawing(path: Path) -> None:
@@ -43,10 +48,14 @@ def save_drawing(figure: Figure, path: Path, dots_per_inch: float, *, trimmed: b
     Raises:
         StorageError: The picture cannot be written.
     """
-    with atomic_path(path) as temporary:
+    from matplotlib import rc_context
+
+    kind = path.suffix.lower().removeprefix(".")
+    with atomic_path(path) as temporary, rc_context({"svg.hashsalt": _SVG_SALT}):
         figure.savefig(
             temporary,
-            format=path.suffix.lower().removeprefix("."),
+            format=kind,
             dpi=dots_per_inch,
             bbox_inches="tight" if trimmed else None,
+            metadata=_NO_STAMP[kind],
         )

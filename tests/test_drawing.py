@@ -30,6 +30,18 @@ def test_a_trimmed_picture_holds_what_stands_outside_the_figure(tmp_path: Path) 
     assert int.from_bytes(whole) != 50
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    for name in ("one", "two"):
+        figure = pytest.importorskip("matplotlib.figure").Figure(figsize=(2, 2))
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 2], marker="o", clip_on=True)
+        save_drawing(figure, tmp_path / f"{name}.{suffix}", 50)
+    one, two = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert b"dc:date" not in one
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a", "png"])
 def test_another_suffix_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png or \.svg"):
