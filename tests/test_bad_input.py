@@ -129,7 +129,7 @@ def test_a_wrong_recipe(damage: Callable[[str], str], message: str, recipe: Path
             ),
             "Set none_of_these to false",
         ),
-        (("--set", "data.labels_percent=10"), "no label budget of 10 %"),
+        (("--set", "data.labels_percent=10"), "no label budget '10percent'"),
     ],
 )
 def test_a_wrong_option(arguments: tuple[str, ...], message: str, recipe: Path, tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_a_shipped_recipe_trains(path: Path, tmp_path: Path) -> None:
         overrides.append(f"data.source=folder:{tmp_path / 'corpus'}")
     recipe = load_recipe(path, overrides)
     budget: frozenset[str] = frozenset()
-    if recipe.data.labels_percent < 100:
-        budget = read_label_budget(recipe.data.source, recipe.data.labels_percent, recipe.data.label_draw, 1)
+    if name := recipe.data.label_budget:
+        budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, 1)
     write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
     write_audioset(tmp_path)
 

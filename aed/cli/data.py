@@ -17,11 +17,21 @@ from rich.table import Table
 from aed.data.archive import ARCHIVES, find_archive, get_dataset
 from aed.data.check import DatasetReport, Presence, check_dataset
 from aed.data.groups import CONTENT_GROUPS_FILE
-from aed.data.label_budget import BUDGET_DATASETS, BUDGET_PERCENTS, write_label_budget
+from aed.data.label_budget import (
+    BUDGET_DATASETS,
+    BUDGET_DRAWS,
+    BUDGET_PERCENTS,
+    BUDGET_SEED,
+    BudgetRule,
+    Measure,
+    Unit,
+    write_label_budget,
+)
 from aed.data.manifest import write_manifest
 from aed.data.records import DatasetInfo, LoadedDataset
 from aed.data.registry import DATA_ROOT_VARIABLE, DATASETS, data_root, dataset_folder, load_dataset
 from aed.data.source import load_source
+from aed.data.splits import group_folds, official_folds
 from aed.errors import DataError
 from aed.resources import manifests_folder
 
@@ -125,15 +135,45 @@ def _manifest(
 
 
 def _budget(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Data sets, folder:<path> or csv:<path>; the shipped ones by default.")
+    ] = None,
+    percents: Annotated[
+        list[int] | None, typer.Option("--percent", help="Labelled share of each class; 10, 25 and 50 by default.")
+    ] = None,
+    per_class: Annotated[
+        list[int] | None, typer.Option("--per-class", help="Number of labelled clips of each class.")
+    ] = None,
+    recordings: Annotated[
+        bool, typer.Option("--recordings", help="Pick whole recordings instead of single clips.")
+    ] = False,
+    draws: Annotated[int, typer.Option(min=1, help="Number of draws.")] = BUDGET_DRAWS,
+    seed: Annotated[int, typer.Option(min=0, help="Decides what is picked.")] = BUDGET_SEED,
+    groups: Annotated[
+        int | None,
+        typer.Option("--group-folds", min=2, help="Folds by content group, as data.folds.groups; else official ones."),
+    ] = None,
+    group_seed: Annotated[int, typer.Option(help="Seed of these folds, as data.folds.seed.")] = 0,
     root: DataRoot = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder; data_manifests/label_budgets by default.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder; by default data_manifests/label_budgets, or label_budgets beside yours."),
+    ] = None,
 ) -> None:
-    """Make the fixed label budgets: which clips a low-label experiment may see the labels of."""
-    folder = out or manifests_folder() / "label_budgets"
-    for name in BUDGET_DATASETS:
-        dataset = load_dataset(name, _root(root))
-        for percent in BUDGET_PERCENTS:
-            typer.echo(write_label_budget(dataset, percent, folder))
+    """Make label budgets: files that say which training clips a low-label experiment may see the labels of.
+
+    A recipe names one as data.labels (such as 4perclass), a study under budgets.
+    """
+    shares = percents or ([] if per_class else BUDGET_PERCENTS)
+    unit: Unit = "recording" if recordings else "clip"
+    wanted: list[tuple[Measure, int]] = [("percent", share) for share in shares]
+    wanted += [("perclass", number) for number in per_class or []]
+    rules = [BudgetRule(amount, measure, unit, seed) for measure, amount in wanted]
+    for source in sources or BUDGET_DATASETS:
+        dataset = _load(source, root)
+        folds = group_folds(dataset.clips, groups, group_seed) if groups else official_folds(dataset.clips)
+        for rule in rules:
+            typer.echo(write_label_budget(source, dataset, rule, folds, draws, out))
 
 
 def _overlap(

@@ -60,12 +60,14 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips
     clips = _source_clips(recipe, root)
     train, test = _cut(recipe, fold, clips)
     labelled = train
-    if recipe.data.labels_percent < 100:
-        assert fold is not None
-        budget = read_label_budget(recipe.data.source, recipe.data.labels_percent, recipe.data.label_draw, fold)
+    if fold is not None and (name := recipe.data.label_budget):
+        budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, fold, cut=_cut_options(recipe))
         labelled = tuple(clip for clip in train if clip.clip_id in budget)
         if missing := len(budget) - len(labelled):
-            raise DataError(f"{missing} of the {len(budget)} clips of the label budget are not in {recipe.data.source}")
+            raise DataError(
+                f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
+                f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
+            )
     further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
     held_out = {clip.group for clip in test}
     return FoldClips(
@@ -100,14 +102,22 @@ def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
 def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     folds = _folds(recipe, clips)
     if fold is None and not folds:
-        if recipe.data.labels_percent < 100:
-            raise ConfigError("data.labels_percent below 100 needs folds: label budgets are made per fold")
+        if recipe.data.label_budget:
+            raise ConfigError(
+                f"the label budget {recipe.data.label_budget} needs folds (data.folds): budgets are made per fold"
+            )
         return clips, ()
     for candidate in folds:
         if candidate.number == fold:
             return candidate.train, candidate.test
     known = ", ".join(str(candidate.number) for candidate in folds) or "none: leave the fold out"
     raise ConfigError(f"recipe {recipe.name} has no fold {fold}: its folds are {known}")
+
+
+def _cut_options(recipe: Recipe) -> str:
+    """How `aed data budget` is told of the recipe's folds."""
+    folds = recipe.data.folds
+    return "" if isinstance(folds, str) else f"--group-folds {folds.groups} --group-seed {folds.seed}"
 
 
 def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:

@@ -46,6 +46,7 @@ class DataConfig(BaseModel):
         label_map: Label map of the source; a name or a YAML file.
         folds: `official`, `none` (train on everything) or folds by content group.
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
+        labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
         label_draw: Which of the budget's draws.
         unlabelled_sources: Further sources whose clips teach by consistency only.
         clip_seconds: Length of a training clip.
@@ -57,9 +58,21 @@ class DataConfig(BaseModel):
     label_map: str
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
+    labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     label_draw: int = Field(1, ge=1)
     unlabelled_sources: tuple[str, ...] = ()
     clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS)
+
+    @pydantic.model_validator(mode="after")
+    def _one_budget(self) -> DataConfig:
+        if self.labels is not None and self.labels_percent < 100:
+            raise ValueError("data.labels and data.labels_percent exclude each other: remove one")
+        return self
+
+    @property
+    def label_budget(self) -> str | None:
+        """Name of the label budget; None where all labels are used."""
+        return self.labels or (f"{self.labels_percent}percent" if self.labels_percent < 100 else None)
 
 
 class TaxonomyConfig(BaseModel):

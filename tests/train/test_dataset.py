@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aed.data.label_budget import read_label_budget
+from aed.data.label_budget import BudgetRule, read_label_budget, write_label_budget
+from aed.data.source import load_source
+from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError
 from aed.train.dataset import clip_targets, fold_clips, recipe_folds, recipe_taxonomy
-from tests.tiny_corpus import GLASS, MULTI_LABEL, SHATTER, SIREN, tiny_recipe, write_clip, write_corpus, write_esc50
+from tests.tiny_corpus import (
+    GLASS,
+    LABELS,
+    MULTI_LABEL,
+    SHATTER,
+    SIREN,
+    tiny_recipe,
+    write_clip,
+    write_corpus,
+    write_esc50,
+)
 
 ESC10 = ("data.source=esc10", "data.label_map=esc10")
 
@@ -83,7 +96,7 @@ def test_nothing_held_out(manifest: Path) -> None:
         ((), 9, "recipe tiny has no fold 9: its folds are 1, 2"),
         ((), None, "recipe tiny has no fold None: its folds are 1, 2"),
         (("data.folds=none",), 1, "its folds are none: leave the fold out"),
-        (("data.folds=none", "data.labels_percent=10"), None, "labels_percent below 100 needs folds"),
+        (("data.folds=none", "data.labels_percent=10"), None, "label budget 10percent needs folds"),
     ],
 )
 def test_an_unknown_fold_is_named(overrides: tuple[str, ...], fold: int | None, message: str, manifest: Path) -> None:
@@ -92,7 +105,7 @@ def test_an_unknown_fold_is_named(overrides: tuple[str, ...], fold: int | None, 
 
 
 def test_only_labels_of_the_budget_are_used(manifest: Path, tmp_path: Path) -> None:
-    budget = read_label_budget("esc10", 10, 2, 1)
+    budget = read_label_budget("esc10", "10percent", 2, 1)
     write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
     recipe = tiny_recipe(manifest, *ESC10, "data.labels_percent=10", "data.label_draw=2")
     clips = fold_clips(recipe, 1, tmp_path)
@@ -103,13 +116,27 @@ def test_only_labels_of_the_budget_are_used(manifest: Path, tmp_path: Path) -> N
 
 def test_a_budget_that_is_not_all_there_is_named(manifest: Path, tmp_path: Path) -> None:
     write_esc50(tmp_path)
-    with pytest.raises(DataError, match="30 of the 30 clips of the label budget are not in esc10"):
+    with pytest.raises(DataError, match=r"30 of the 30 clips of .* 10percent are no training clips of fold 1 in esc10"):
         fold_clips(tiny_recipe(manifest, *ESC10, "data.labels_percent=10"), 1, tmp_path)
 
 
 def test_a_source_without_a_budget_is_named(manifest: Path) -> None:
-    with pytest.raises(DataError, match=r"no label budget of 10 % .*budgets exist for esc10 and esc21"):
+    with pytest.raises(DataError, match=r"no label budget '10percent' .*make it with: aed data budget csv:"):
         fold_clips(tiny_recipe(manifest, "data.labels_percent=10"), 1, None)
+
+
+def test_a_budget_by_number_is_made_beside_the_manifest_and_read_by_name(manifest: Path) -> None:
+    source = f"csv:{manifest}"
+    dataset = load_source(source)
+    write_label_budget(source, dataset, BudgetRule(1, "perclass"), official_folds(dataset.clips), draws=2)
+    drawn = [
+        fold_clips(tiny_recipe(manifest, "data.labels=1perclass", f"data.label_draw={draw}"), 1, None).labelled
+        for draw in (1, 2)
+    ]
+    assert [Counter(clip.labels[0] for clip in clips) for clips in drawn] == [dict.fromkeys(LABELS, 1)] * 2
+    assert drawn[0] != drawn[1]
+    with pytest.raises(ConfigError, match=r"data\.labels and data\.labels_percent exclude each other"):
+        tiny_recipe(manifest, "data.labels=1perclass", "data.labels_percent=50")
 
 
 def test_single_label_targets_are_one_leaf(manifest: Path) -> None:
