@@ -45,20 +45,44 @@ def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     return tuple(fold.number for fold in _folds(recipe, clips))
 
 
-def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips:
+@dataclass(frozen=True)
+class SourceClips:
+    """All clips of a recipe's sources.
+
+    Attributes:
+        own: Those of the source.
+        further: Those of the further, unlabelled sources.
+    """
+
+    own: tuple[Clip, ...]
+    further: tuple[Clip, ...]
+
+
+def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
+    """Load the sources, once for many calls of `fold_clips`.
+
+    Raises:
+        DataError: A source is missing or empty.
+    """
+    further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
+    return SourceClips(_source_clips(recipe, root), tuple(further))
+
+
+def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: SourceClips | None = None) -> FoldClips:
     """Choose the clips of a fold.
 
     Args:
         recipe: Sources, folds, label budget.
         fold: Held-out fold; None only for a recipe that holds nothing out.
         root: Data root; None where the recipe's sources need none.
+        loaded: What `load_clips` returned for these sources; loaded here by default.
 
     Raises:
         ConfigError: The recipe has no such fold.
         DataError: A source or a budget is missing.
     """
-    clips = _source_clips(recipe, root)
-    train, test = _cut(recipe, fold, clips)
+    clips = loaded or load_clips(recipe, root)
+    train, test = _cut(recipe, fold, clips.own)
     labelled = train
     if fold is not None and (name := recipe.data.label_budget):
         budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, fold, cut=_cut_options(recipe))
@@ -68,14 +92,13 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None) -> FoldClips
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
-    further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
     held_out = {clip.group for clip in test}
     return FoldClips(
         fold,
         labelled=tuple(clip for clip in labelled if clip.group not in held_out),
-        unlabelled=tuple(clip for clip in (*train, *further) if clip.group not in held_out),
+        unlabelled=tuple(clip for clip in (*train, *clips.further) if clip.group not in held_out),
         test=test,
-        left_out=tuple(clip for clip in (*train, *further) if clip.group in held_out),
+        left_out=tuple(clip for clip in (*train, *clips.further) if clip.group in held_out),
     )
 
 
