@@ -50,10 +50,68 @@ class TestFold:
     recipe_folds: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class LoadedTestFold:
+    """The clips of a test fold, read once for any number of models of one recipe.
+
+    Attributes:
+        recipe: The models' recipe.
+        taxonomy: The tree that the recipe makes of the data.
+        fold: Number of the fold.
+        clips: Those that could be read.
+        waveforms: One per clip, (samples,) float32, at least as long as a training clip.
+        skipped: Clip id -> why it could not be read.
+        label_clips: Multi label: clips of the recipe's source that name each node as a label, (node,); else None.
+    """
+
+    recipe: Recipe
+    taxonomy: Taxonomy
+    fold: int
+    clips: tuple[Clip, ...]
+    waveforms: list[FloatArray]
+    skipped: dict[str, str]
+    label_clips: npt.NDArray[np.int64] | None
+
+    def predict(self, model: TreeModel, progress: Progress = lambda done, total: None) -> Predictions:
+        """Score every clip as a whole, on the device where the model is.
+
+        Raises:
+            ModelError: The model gives no number for a clip.
+        """
+        targets = clip_targets(self.recipe, self.taxonomy, self.clips)
+        is_multi_label = self.recipe.taxonomy.task == "multi"
+        return Predictions(
+            clip_ids=np.array([clip.clip_id for clip in self.clips]),
+            groups=np.array([clip.group for clip in self.clips]),
+            folds=np.full(len(self.clips), self.fold, dtype=np.int64),
+            log_p=_score(model, self.waveforms, progress),
+            taxonomy_digest=self.taxonomy.digest,
+            target_nodes=None if is_multi_label else targets.argmax(axis=1),
+            node_targets=targets.astype(np.int8) if is_multi_label else None,
+            label_clips=self.label_clips,
+        )
+
+
+def load_test_fold(recipe: Recipe, fold: int, root: Path | None) -> LoadedTestFold:
+    """Read the clips of a test fold; one shorter than the training clips is padded with silence, as in training.
+
+    Args:
+        recipe: Says what is held out.
+        fold: Number of the fold.
+        root: Data root; from the environment by default.
+
+    Raises:
+        ConfigError: The recipe has no such fold.
+        DataError: The data are missing, or no clip of the fold can be read.
+    """
+    taxonomy = recipe_taxonomy(recipe, root)
+    clips, waveforms, skipped = _read(test_clips(recipe, fold, root), recipe)
+    label_clips = _label_clips(recipe, taxonomy, root) if recipe.taxonomy.task == "multi" else None
+    return LoadedTestFold(recipe, taxonomy, fold, clips, waveforms, skipped, label_clips)
+
+
 def predict_test_fold(run: Run, root: Path | None, progress: Progress) -> TestFold:
     """Score the clips of the run's own test fold, each as a whole.
-
-    A clip shorter than the training clips is padded with silence, as in training.
 
     Args:
         run: A trained fold.
@@ -68,20 +126,8 @@ def predict_test_fold(run: Run, root: Path | None, progress: Progress) -> TestFo
         raise DataError(f"{run.folder}: trained on all clips, nothing was held out to evaluate on; train it with folds")
     model, recipe = TreeModel.load(run.folder), load_recipe(run.folder / RECIPE_FILE)
     _check_taxonomy(model.taxonomy, recipe_taxonomy(recipe, root), run)
-    clips, waveforms, skipped = _read(test_clips(recipe, run.fold, root), recipe)
-    targets = clip_targets(recipe, model.taxonomy, clips)
-    is_multi_label = recipe.taxonomy.task == "multi"
-    predictions = Predictions(
-        clip_ids=np.array([clip.clip_id for clip in clips]),
-        groups=np.array([clip.group for clip in clips]),
-        folds=np.full(len(clips), run.fold, dtype=np.int64),
-        log_p=_score(model, waveforms, progress),
-        taxonomy_digest=model.taxonomy.digest,
-        target_nodes=None if is_multi_label else targets.argmax(axis=1),
-        node_targets=targets.astype(np.int8) if is_multi_label else None,
-        label_clips=_label_clips(recipe, model.taxonomy, root) if is_multi_label else None,
-    )
-    return TestFold(predictions, skipped, recipe_folds(recipe, root))
+    loaded = load_test_fold(recipe, run.fold, root)
+    return TestFold(loaded.predict(model, progress), loaded.skipped, recipe_folds(recipe, root))
 
 
 def _check_taxonomy(of_model: Taxonomy, of_recipe: Taxonomy, run: Run) -> None:
@@ -115,14 +161,15 @@ def _read(clips: tuple[Clip, ...], recipe: Recipe) -> tuple[tuple[Clip, ...], li
 def _score(model: TreeModel, waveforms: list[FloatArray], progress: Progress) -> FloatArray:
     """Score clips of equal length together; log P, shape (clip, node)."""
     log_p = np.empty((len(waveforms), model.taxonomy.num_nodes), dtype=np.float32)
+    device = next(model.parameters()).device
     by_length = sorted(range(len(waveforms)), key=lambda clip: len(waveforms[clip]))
     done = 0
     for _, group in groupby(by_length, key=lambda clip: len(waveforms[clip])):
         same_length = list(group)
         for start in range(0, len(same_length), _BATCH_CLIPS):
             batch = same_length[start : start + _BATCH_CLIPS]
-            samples = torch.from_numpy(np.stack([waveforms[clip] for clip in batch]))
-            log_p[batch] = model.score_clips(samples).log_p.numpy()
+            samples = torch.from_numpy(np.stack([waveforms[clip] for clip in batch])).to(device)
+            log_p[batch] = model.score_clips(samples).log_p.cpu().numpy()
             done += len(batch)
             progress(done, len(waveforms))
     return log_p
