@@ -106,6 +106,10 @@ class TreeModel(nn.Module):
             window_samples=window.window_embeddings * step,
         )
 
+    def whole_frames(self, samples: int) -> int:
+        """Frames that a clip of some samples has, padded with silence to a whole embedding."""
+        return -(-samples // self.embedding_samples) * self.encoder.stride_frames
+
     def frames(self, samples: Tensor) -> Tensor:
         """Log-mel frames of a batch, as many as whole embeddings need.
 

@@ -67,6 +67,8 @@ TRAINING_SIDE = (
     "aed.study",
     "aed.scorer.pytorch",
     "aed.data.batches",
+    "aed.data.frames",
+    "aed.data.made_noise",
 )
 
 

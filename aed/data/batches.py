@@ -1,12 +1,12 @@
 """Training batches, each a function of (seed, step) alone: any number of workers, any restart, the same batches.
 
 There are no epochs with edges: the labelled clips are an endless stream of shuffles, and step s takes the places
-s * batch_size and after. So every label budget gets the same number of steps and the same batch size.
+s * batch_size and after. So every label budget gets the same number of steps and the same batch size. A batch is drawn
+and distorted as a whole; of several processes, each draws for all and makes its own rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,28 +15,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from aed.data.waveforms import WaveformStore
-from aed.features.waveform_augment import WaveformAugment
+from aed.data.frames import FrameStore
+from aed.data.made_noise import MadeNoise
+from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
 _LABELLED, _UNLABELLED, _SILENCE = 0, 1, 2
 """Streams of random numbers: one for each use, so that one does not disturb the other."""
-_SILENT_SHARE = 0.25
-"""Share of the made non-events that are digital silence, the others being noise."""
-_NOISE_DBFS = (-70.0, -20.0)
-"""Level of the made noise, root mean square, from a quiet room to a loud fan."""
+
+Indices = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """One training step's clips, float32.
+    """One training step's log-mel frames, float32.
 
     Attributes:
-        samples: (labelled, samples), distorted.
+        frames: (labelled, frames, mel), of distorted views, shifted and scaled.
         targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi).
-        weak: (unlabelled, samples), only shifted and scaled; empty without consistency.
-        strong: (unlabelled, samples), distorted; the same clips.
+        weak: (unlabelled, frames, mel), clean, only shifted and scaled; empty without consistency.
+        strong: (unlabelled, frames, mel), of distorted views of the same pieces, shifted and scaled.
     """
 
-    samples: Tensor
+    frames: Tensor
     targets: Tensor
     weak: Tensor
     strong: Tensor
@@ -45,24 +44,37 @@ class Batch(NamedTuple):
 class Labelled(NamedTuple):
     """Clips that teach by label: indices into the store (clip,) and targets (clip, node) float32."""
 
-    indices: NDArray[np.int64]
+    indices: Indices
     targets: NDArray[np.float32]
+
+
+class NoEvents(NamedTuple):
+    """Labelled rows of every batch that are replaced by sounds that are no event.
+
+    Attributes:
+        rows: How many.
+        target: (node,) float32 target of those rows.
+        noise: Where they come from.
+    """
+
+    rows: int
+    target: NDArray[np.float32]
+    noise: MadeNoise
 
 
 class StepBatches(Dataset[Batch]):
     """A batch per training step.
 
     Args:
-        store: Waveforms.
+        store: Frames.
         labelled: Clips with targets.
         unlabelled: Indices into the store, (clip,) int64; may be empty.
-        clip_samples: Length of every clip in a batch; longer ones are cut at a random place, shorter ones padded.
+        num_frames: Length of every piece in a batch; longer clips are cut at a random place, shorter ones padded.
         batch_size: Labelled clips per step.
         unlabelled_batch_size: Unlabelled clips per step, 0 without consistency.
-        made_silence: Labelled rows per step that are replaced by silence or noise made by formula, as `silence_target`.
-        silence_target: (node,) float32 target of those rows.
-        weak: Distortion of clean unlabelled clips.
-        strong: Distortion of labelled and of unlabelled clips.
+        no_events: Rows that are silence or noise made by formula, if any.
+        weak: Shift and gain of clean unlabelled clips.
+        strong: Shift and gain of distorted views, of labelled and of unlabelled clips.
         seed: Decides everything that is random.
         rank: Which of `world_size` processes this is; each takes its share of every batch.
         world_size: Number of processes.
@@ -70,95 +82,89 @@ class StepBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        store: WaveformStore,
+        store: FrameStore,
         labelled: Labelled,
-        unlabelled: NDArray[np.int64],
+        unlabelled: Indices,
         *,
-        clip_samples: int,
+        num_frames: int,
         batch_size: int,
         unlabelled_batch_size: int,
-        made_silence: int,
-        silence_target: NDArray[np.float32] | None,
-        weak: WaveformAugment,
-        strong: WaveformAugment,
+        no_events: NoEvents | None,
+        weak: ShiftGainConfig,
+        strong: ShiftGainConfig,
         seed: int,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self._store, self._labelled, self._unlabelled = store, labelled, unlabelled
-        self._clip_samples, self._batch_size, self._unlabelled_batch_size = (
-            clip_samples,
-            batch_size,
-            unlabelled_batch_size,
-        )
-        self._made_silence, self._silence_target = (made_silence if silence_target is not None else 0), silence_target
+        self._store, self._labelled, self._unlabelled, self._no_events = store, labelled, unlabelled, no_events
+        self._num_frames, self._batch_size = num_frames, batch_size
+        self._unlabelled_batch_size = unlabelled_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step."""
-        places = self._places(step, self._batch_size)
-        samples = np.empty((len(places), self._clip_samples), dtype=np.float32)
-        targets = np.empty((len(places), self._labelled.targets.shape[1]), dtype=np.float32)
-        for row, place in enumerate(places):
-            generator = np.random.default_rng((self._seed, _LABELLED, place))
-            which = self._shuffled(place, len(self._labelled.indices), _LABELLED)
-            samples[row] = self._strong(self._crop(self._labelled.indices[which], generator), generator)
-            targets[row] = self._labelled.targets[which]
-        if self._silence_target is not None:
-            self._replace_by_silence(samples, targets, places)
-        weak, strong = self._unlabelled_pair(step)
-        return Batch(*(torch.from_numpy(array) for array in (samples, targets, weak, strong)))
+        return Batch(*self._labelled_rows(step), *self._unlabelled_rows(step))
 
-    def _replace_by_silence(
-        self, samples: NDArray[np.float32], targets: NDArray[np.float32], places: Sequence[int]
-    ) -> None:
-        for row, place in enumerate(places):
-            if place % self._batch_size >= self._made_silence:
-                continue
-            generator = np.random.default_rng((self._seed, _SILENCE, place))
-            samples[row] = _silence_or_noise(self._clip_samples, generator)
-            targets[row] = self._silence_target
+    def _labelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
+        generator = np.random.default_rng((self._seed, _LABELLED, step))
+        which = self._shuffled(step, self._batch_size, len(self._labelled.indices), _LABELLED)
+        clip = self._labelled.indices[which]
+        frames = self._look(clip, self._starts(clip, generator), self._views(clip, generator), self._strong, generator)
+        targets = torch.from_numpy(self._labelled.targets[which][self._share(len(which))])
+        if self._no_events is not None:
+            silence_generator = np.random.default_rng((self._seed, _SILENCE, step))
+            made = self._no_events.noise.draw(self._no_events.rows, silence_generator)[self._share(len(which))]
+            frames[: len(made)] = made
+            targets[: len(made)] = torch.from_numpy(self._no_events.target)
+        return frames, targets
 
-    def _unlabelled_pair(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        places = self._places(step, self._unlabelled_batch_size)
-        weak = np.empty((len(places), self._clip_samples), dtype=np.float32)
-        strong = np.empty_like(weak)
-        for row, place in enumerate(places):
-            generator = np.random.default_rng((self._seed, _UNLABELLED, place))
-            clip = self._crop(self._unlabelled[self._shuffled(place, len(self._unlabelled), _UNLABELLED)], generator)
-            weak[row] = self._weak(clip, generator)
-            strong[row] = self._strong(clip, generator)
-        return weak, strong
+    def _unlabelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
+        generator = np.random.default_rng((self._seed, _UNLABELLED, step))
+        which = self._shuffled(step, self._unlabelled_batch_size, len(self._unlabelled), _UNLABELLED)
+        clip = self._unlabelled[which]
+        starts = self._starts(clip, generator)
+        weak = self._look(clip, starts, np.zeros_like(clip), self._weak, generator)
+        return weak, self._look(clip, starts, self._views(clip, generator), self._strong, generator)
 
-    def _places(self, step: int, batch_size: int) -> range:
+    def _look(
+        self, clip: Indices, starts: Indices, views: Indices, config: ShiftGainConfig, generator: np.random.Generator
+    ) -> Tensor:
+        """This process's rows of a shifted and scaled look at the whole batch's clips: (row, frames, mel)."""
+        rolls = config.draw_rolls(len(clip), self._num_frames, generator)
+        gains_db = config.draw_gains_db(len(clip), generator)
+        rows = self._share(len(clip))
+        frames = self._store.gather(clip[rows], views[rows], starts[rows], rolls[rows], self._num_frames)
+        return amplify_clips(frames, gains_db[rows])
+
+    def _starts(self, clip: Indices, generator: np.random.Generator) -> Indices:
+        """Where each piece begins in its clip: anywhere in a long one, at 0 in a short one."""
+        return generator.integers(np.maximum(0, self._store.num_frames[clip] - self._num_frames), endpoint=True)
+
+    def _views(self, clip: Indices, generator: np.random.Generator) -> Indices:
+        """A distorted view for each clip, the clean one where there is no other."""
+        views = self._store.distorted_views
+        return generator.integers(1, views, size=len(clip), endpoint=True) if views else np.zeros_like(clip)
+
+    def _share(self, batch_size: int) -> slice:
+        """This process's rows of a batch."""
         share = batch_size // self._world_size
-        start = step * batch_size + self._rank * share
-        return range(start, start + share)
+        return slice(self._rank * share, (self._rank + 1) * share)
 
-    def _shuffled(self, place: int, count: int, stream: int) -> int:
-        epoch, position = divmod(place, count)
-        return int(np.random.default_rng((self._seed, stream, epoch, count)).permutation(count)[position])
-
-    def _crop(self, index: int, generator: np.random.Generator) -> NDArray[np.float32]:
-        samples = self._store.samples(index)
-        if len(samples) > self._clip_samples:
-            start = int(generator.integers(len(samples) - self._clip_samples + 1))
-            return samples[start : start + self._clip_samples]
-        return np.pad(samples, (0, self._clip_samples - len(samples)))
+    def _shuffled(self, step: int, batch_size: int, count: int, stream: int) -> Indices:
+        """Which of `count` clips a step takes from the endless stream of shuffles: (batch,)."""
+        if not batch_size:
+            return np.zeros(0, dtype=np.int64)
+        epochs, positions = np.divmod(np.arange(step * batch_size, (step + 1) * batch_size), count)
+        first, last = epochs[[0, -1]]
+        shuffles = [
+            np.random.default_rng((self._seed, stream, epoch, count)).permutation(count)
+            for epoch in range(first, last + 1)
+        ]
+        which: Indices = np.stack(shuffles)[epochs - first, positions]
+        return which
 
 
 def step_loader(batches: StepBatches, first_step: int, last_step: int, workers: int) -> DataLoader[Batch]:
     """Loader of the steps [first_step, last_step), in order."""
     return DataLoader(batches, batch_size=None, sampler=range(first_step, last_step), num_workers=workers)
-
-
-def _silence_or_noise(count: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    if generator.random() < _SILENT_SHARE:
-        return np.zeros(count, dtype=np.float32)
-    spectrum = np.fft.rfft(generator.standard_normal(count))
-    tilt = generator.uniform(0.0, 1.0)  # exponent of frequency: 0 is white, 0.5 pink, 1 brown noise
-    spectrum[1:] /= np.arange(1, len(spectrum)) ** tilt
-    noise = np.fft.irfft(spectrum, n=count)
-    level_db = generator.uniform(*_NOISE_DBFS)
-    return np.asarray(noise / noise.std() * 10 ** (level_db / 20), dtype=np.float32)

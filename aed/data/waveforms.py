@@ -41,6 +41,7 @@ class WaveformStore:
         clips: The clips that could be read, in the order asked for.
         skipped: Clip id -> why it could not be read.
         rate_hz: Sample rate.
+        key: Names the clips asked for, the state of their files and the rate.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class WaveformStore:
         self.clips = clips
         self.skipped = skipped
         self.rate_hz = rate_hz
+        self.key = path.stem
         self._offsets = offsets
         self._samples: NDArray[np.float32] = np.memmap(path, dtype=np.float32, mode="r")
 
@@ -95,6 +97,11 @@ class WaveformStore:
     def __len__(self) -> int:
         """Number of readable clips."""
         return len(self.clips)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Samples of each clip: (clip,)."""
+        return np.diff(self._offsets)
 
     def samples(self, index: int) -> NDArray[np.float32]:
         """Whole waveform of a clip: (samples,) float32, a read-only view."""

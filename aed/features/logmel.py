@@ -107,3 +107,13 @@ def logmel_from_power(power: Tensor) -> Tensor:
 def power_from_logmel(features: Tensor) -> Tensor:
     """Undo `logmel_from_power`."""
     return torch.expm1(features / _SCALE)
+
+
+def amplify(features: Tensor, power_gain: Tensor) -> Tensor:
+    """Features of the sound after a gain of its mel power, exact but for rounding; silence stays silent.
+
+    Args:
+        features: (batch, frames, mel).
+        power_gain: Broadcasts against `features`; not negative.
+    """
+    return logmel_from_power(power_gain * power_from_logmel(features))

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from aed.features.logmel import logmel_from_power, power_from_logmel
+from aed.features.logmel import amplify
 
 _EQUALIZER_KNOTS = 7
 
@@ -83,8 +83,7 @@ def _equalize(frames: Tensor, largest_db: float, generator: torch.Generator) -> 
         return frames
     knots_db = _uniform(frames.shape[0] * _EQUALIZER_KNOTS, largest_db, generator).view(-1, 1, _EQUALIZER_KNOTS)
     curve_db = torch.nn.functional.interpolate(knots_db, size=frames.shape[2], mode="linear", align_corners=True)
-    gain = (10 ** (curve_db / 10)).to(frames.device, frames.dtype)
-    return logmel_from_power(gain * power_from_logmel(frames))
+    return amplify(frames, (10 ** (curve_db / 10)).to(frames.device, frames.dtype))
 
 
 def _outside_mask(frames: Tensor, axis: int, share: float, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,8 @@
-"""What distorts a waveform for training: audiomentations, made repeatable.
+"""What distorts a waveform for training: audiomentations, made repeatable. For what frames cannot do as well.
 
 audiomentations draws from the global generators of `random` and `numpy.random`. This adapter seeds them from an
-explicit generator for the time of one call and puts their states back.
+explicit generator for the time of one call and puts their states back. A call costs milliseconds, so clips are
+distorted once, into some stored views (`aed.data.frames`); shift and gain are cheap on frames and drawn at every look.
 """
 
 from __future__ import annotations
@@ -13,26 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from aed.features.logmel import LogMelConfig
+
 _SEED_BITS = 32
 
 
 class WaveformAugmentConfig(BaseModel):
-    """How strongly waveforms are distorted; every distortion is drawn per clip.
+    """How strongly waveforms are distorted; every distortion is drawn per clip and view.
 
     Attributes:
-        shift: Rotate the clip in time by any amount.
-        gain_db: Largest change of level, either way.
-        flip_probability: Probability of a polarity flip.
+        views: Distorted variants of each clip that are stored; 0 distorts no waveform.
         noise_probability: Probability of added white noise.
         noise_snr_db: Range of the signal-to-noise ratio, the noisiest first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    shift: bool = True
-    gain_db: float = Field(6.0, ge=0)
-    flip_probability: float = Field(0.5, ge=0, le=1)
-    noise_probability: float = Field(0.0, ge=0, le=1)
+    views: int = Field(8, ge=0)
+    noise_probability: float = Field(0.3, ge=0, le=1)
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
 
     @field_validator("noise_snr_db")
@@ -46,24 +45,27 @@ class WaveformAugmentConfig(BaseModel):
 class WaveformAugment:
     """A chain of audiomentations transforms drawn from an explicit generator.
 
+    The clip is rotated by up to half a hop either way, which gives it other frames (the grain of stationary noise
+    changes with them), and gets noise by chance.
+
     Args:
         config: Strengths and probabilities.
-        rate_hz: Sample rate of the waveforms.
+        features: Sample rate and hop.
     """
 
-    def __init__(self, config: WaveformAugmentConfig, rate_hz: int) -> None:
-        self.rate_hz = rate_hz
-        transforms = [
-            audiomentations.Shift(
-                min_shift=-1.0, max_shift=1.0, rollover=True, fade_duration=0.0, p=float(config.shift)
-            ),
-            audiomentations.Gain(min_gain_db=-config.gain_db, max_gain_db=config.gain_db, p=1.0),
-            audiomentations.PolarityInversion(p=config.flip_probability),
-            audiomentations.AddGaussianSNR(
-                min_snr_db=config.noise_snr_db[0], max_snr_db=config.noise_snr_db[1], p=config.noise_probability
-            ),
-        ]
-        self._chain = audiomentations.Compose([transform for transform in transforms if transform.p > 0])
+    def __init__(self, config: WaveformAugmentConfig, features: LogMelConfig) -> None:
+        self.rate_hz = features.rate_hz
+        half_hop = features.hop_samples // 2
+        self._chain = audiomentations.Compose(
+            [
+                audiomentations.Shift(
+                    min_shift=-half_hop, max_shift=half_hop, shift_unit="samples", fade_duration=0.0, p=1.0
+                ),
+                audiomentations.AddGaussianSNR(
+                    min_snr_db=config.noise_snr_db[0], max_snr_db=config.noise_snr_db[1], p=config.noise_probability
+                ),
+            ]
+        )
 
     def __call__(self, samples: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
         """Distort one clip.

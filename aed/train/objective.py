@@ -47,24 +47,22 @@ class Objective:
         self._recipe, self._taxonomy, self._seed, self._rank = recipe, taxonomy, seed, rank
         self._depths = torch.tensor(taxonomy.depths)
 
-    def __call__(self, network: nn.Module, features: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
+    def __call__(self, network: nn.Module, model: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
         """Compute the losses of a step.
 
         Args:
             network: The model in training, perhaps wrapped for several processes; called as `TreeModel.forward`.
-            features: Gives the front end (no parameters).
+            model: The model itself, which tells the geometry of windows.
             teacher: The averaged model, which judges clean unlabelled clips.
             batch: The step's clips.
             step: Number of the step.
         """
         generator = torch.Generator().manual_seed(_step_seed(self._seed, step, self._rank))
-        with torch.no_grad():
-            clean = features.frames(torch.cat([batch.samples, batch.strong]))
-            frames = augment_frames(clean, self._recipe.augment.frames, generator)
-        labelled = len(batch.samples)
+        frames = augment_frames(torch.cat([batch.frames, batch.strong]), self._recipe.augment.frames, generator)
+        labelled = len(batch.frames)
         weight, partner = mixup_weights(labelled, self._recipe.augment.mixup_alpha, generator)
         mixed = mix(frames[:labelled], weight, partner)
-        windows, audible = draw_windows(frames, features, generator)
+        windows, audible = draw_windows(frames, model, generator)
         scores: NodeScores = network(torch.cat([mixed, frames[labelled:]]), windows)
         clip_scores = NodeScores(*(score[:, 0] for score in scores))
         named = {"label": self._label_loss(_rows(clip_scores, 0, labelled), batch.targets, weight, partner)}
@@ -97,7 +95,7 @@ class Objective:
         assert self._recipe.consistency is not None
         threshold = self._recipe.consistency.threshold
         with torch.no_grad():
-            judged: NodeScores = teacher.score_clips(batch.weak)
+            judged: NodeScores = teacher(batch.weak)
         if self._taxonomy.task == "single":
             return single_label_consistency(judged.log_p, student, self._depths.to(judged.log_p.device), threshold)
         return multi_label_consistency(judged, student, threshold)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from aed.errors import ConfigError
+from aed.features.shift_gain import ShiftGainConfig
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig
 from aed.features.waveform_augment import WaveformAugmentConfig
 from aed.loss.consistency import ConsistencyConfig
@@ -93,16 +94,18 @@ class AugmentConfig(BaseModel):
     """What distorts the clips.
 
     Attributes:
-        weak: Waveform distortion of clean unlabelled clips.
-        strong: Waveform distortion of labelled and of unlabelled clips.
+        waveform: Distorted views of each clip, stored once; what teaches as `strong` is one of them.
+        weak: Shift and gain of clean unlabelled clips.
+        strong: Shift and gain of distorted views, of labelled and of unlabelled clips.
         frames: Distortion of log-mel frames.
         mixup_alpha: Parameter of mixup's Beta distribution; 0 mixes nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    weak: WaveformAugmentConfig = WaveformAugmentConfig()
-    strong: WaveformAugmentConfig = WaveformAugmentConfig(noise_probability=0.3)
+    waveform: WaveformAugmentConfig = WaveformAugmentConfig()
+    weak: ShiftGainConfig = ShiftGainConfig()
+    strong: ShiftGainConfig = ShiftGainConfig()
     frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig()
     mixup_alpha: float = Field(0.2, ge=0)
 

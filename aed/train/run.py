@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from aed.data.batches import Labelled, StepBatches
+from aed.data.batches import Labelled, NoEvents, StepBatches
+from aed.data.frames import FrameStore
+from aed.data.made_noise import MadeNoise
 from aed.data.records import Clip
-from aed.data.waveforms import WaveformStore
 from aed.errors import ConfigError, DataError, ModelError
-from aed.features.waveform_augment import WaveformAugment
 from aed.model import TreeModel, count_parameters
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
@@ -95,12 +95,15 @@ def train_run(
     fabric = launched_fabric(options.accelerator, precision)
     first = fabric.is_global_zero
     with fabric.rank_zero_first():
-        store = WaveformStore.open(
-            _every_clip(clips), recipe.model.features.rate_hz, progress=listener.on_decode if first else None
+        store = FrameStore.open(
+            _every_clip(clips),
+            recipe.model.features,
+            recipe.augment.waveform,
+            progress=listener.on_decode if first else None,
         )
     model = fresh_model(recipe, taxonomy)
     objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank)
-    batches = _batches(recipe, taxonomy, clips, store, fabric)
+    batches = _batches(recipe, model, clips, store, fabric)
     if first:
         write_atomic(options.folder / RECIPE_FILE, recipe.to_yaml())
         listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
@@ -139,7 +142,13 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips) -> dict[str, Any]:
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),
         "unlabelled_clips": len(clips.unlabelled) if recipe.consistency else 0,
+        "forward_clips": recipe.optim.steps * forward_clips_per_step(recipe),
     }
+
+
+def forward_clips_per_step(recipe: Recipe) -> int:
+    """Clips that go through the network in a step: labelled ones, and unlabelled ones through student and teacher."""
+    return recipe.optim.batch_size + (2 * recipe.consistency.batch_size if recipe.consistency else 0)
 
 
 def fresh_model(recipe: Recipe, taxonomy: Taxonomy) -> TreeModel:
@@ -189,14 +198,11 @@ def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
 
 
-def _batches(recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, store: WaveformStore, fabric: Fabric) -> StepBatches:
+def _batches(recipe: Recipe, model: TreeModel, clips: FoldClips, store: FrameStore, fabric: Fabric) -> StepBatches:
+    taxonomy, optim, processes = model.taxonomy, recipe.optim, fabric.world_size
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
     labelled = tuple(clip for clip in clips.labelled if clip.clip_id in place)
     unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
-    silence_target = None
-    if taxonomy.none_index is not None and recipe.optim.made_silence_share:
-        silence_target = np.eye(taxonomy.num_nodes, dtype=np.float32)[taxonomy.none_index]
-    optim, rate_hz, processes = recipe.optim, recipe.model.features.rate_hz, fabric.world_size
     unlabelled_batch_size = recipe.consistency.batch_size if recipe.consistency else 0
     if optim.batch_size % processes or unlabelled_batch_size % processes:
         raise ConfigError(
@@ -204,18 +210,27 @@ def _batches(recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, store: Wavefo
         )
     if not labelled:
         raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
+    num_frames = model.whole_frames(samples_from_seconds(recipe.data.clip_seconds, recipe.model.features.rate_hz))
     return StepBatches(
         store,
         Labelled(np.asarray([place[clip.clip_id] for clip in labelled]), clip_targets(recipe, taxonomy, labelled)),
         np.asarray(unlabelled, dtype=np.int64),
-        clip_samples=samples_from_seconds(recipe.data.clip_seconds, rate_hz),
+        num_frames=num_frames,
         batch_size=optim.batch_size,
         unlabelled_batch_size=unlabelled_batch_size,
-        made_silence=round(optim.made_silence_share * optim.batch_size),
-        silence_target=silence_target,
-        weak=WaveformAugment(recipe.augment.weak, rate_hz),
-        strong=WaveformAugment(recipe.augment.strong, rate_hz),
+        no_events=_no_events(recipe, taxonomy, num_frames),
+        weak=recipe.augment.weak,
+        strong=recipe.augment.strong,
         seed=recipe.seed,
         rank=fabric.global_rank,
         world_size=processes,
     )
+
+
+def _no_events(recipe: Recipe, taxonomy: Taxonomy, num_frames: int) -> NoEvents | None:
+    """Rows that are *none of these*, where the recipe asks for them and the tree has that node."""
+    rows = round(recipe.optim.made_silence_share * recipe.optim.batch_size)
+    if taxonomy.none_index is None or not rows:
+        return None
+    target = np.eye(taxonomy.num_nodes, dtype=np.float32)[taxonomy.none_index]
+    return NoEvents(rows, target, MadeNoise(recipe.model.features, num_frames, recipe.seed))

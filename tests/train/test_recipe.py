@@ -69,10 +69,13 @@ def test_a_later_override_wins_and_null_parents_are_filled(path: Path) -> None:
         ("optim.lr=.nan", "'optim.lr': Input should be a finite number, got nan"),
         ("optim.lr=.inf", "'optim.lr': Input should be a finite number, got inf"),
         ("augment.strong.gain_db=.inf", "'augment.strong.gain_db': Input should be a finite number, got inf"),
-        ("augment.weak.noise_snr_db=[.nan, 40]", "'augment.weak.noise_snr_db.0': Input should be a finite number"),
         (
-            "augment.strong.noise_snr_db=[40,10]",
-            r"'augment.strong.noise_snr_db': .*expected the lower ratio first, such as \[10, 40\], got \[40, 10\]$",
+            "augment.waveform.noise_snr_db=[.nan, 40]",
+            "'augment.waveform.noise_snr_db.0': Input should be a finite number",
+        ),
+        (
+            "augment.waveform.noise_snr_db=[40,10]",
+            r"'augment.waveform.noise_snr_db': .*expected the lower ratio first, such as \[10, 40\], got \[40, 10\]$",
         ),
         ("augment.frames.equalizer_db=.inf", "'augment.frames.equalizer_db': Input should be a finite number, got inf"),
         ("consistency.weight=.inf", "'consistency.weight': Input should be a finite number, got inf"),

@@ -66,6 +66,7 @@ def test_a_finished_run_is_a_whole_model_that_says_how_it_was_made(manifest: Pat
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert (record["fold"], record["seed"], record["steps"], record["skipped"]) == (1, 1, 5, {})
     assert (record["labelled_clips"], record["unlabelled_clips"], record["processes"]) == (6, 6, 1)
+    assert record["forward_clips"] == 5 * (4 + 2 * 4)  # labelled, and unlabelled ones through student and teacher
     assert record["recipe_hash"] == tiny_recipe(manifest).digest
     assert record["precision"] == "32-true"
     assert recorder.steps == [1, 2, 3, 4, 5]
