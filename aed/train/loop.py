@@ -27,6 +27,8 @@ _EMA_WARMUP_STEPS = 10
 Tensors = tuple[Tensor, ...] | list[Tensor]
 OnStep = Callable[[int, dict[str, float]], None]
 """Called after a step with (steps done, losses by name)."""
+OnAverage = Callable[[int, TreeModel], None]
+"""Called after a step with (steps done, the average of the weights so far, in evaluation mode)."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Session:
         workers: Processes that make batches; 0 makes them here.
         checkpoint_seconds: Time between checkpoints.
         on_step: Told of each step, on the first process.
+        on_average: Handed the average after each step, on the first process.
     """
 
     folder: Path
@@ -46,6 +49,7 @@ class Session:
     workers: int
     checkpoint_seconds: float
     on_step: OnStep
+    on_average: OnAverage | None = None
 
 
 def fit(
@@ -91,6 +95,8 @@ def fit(
         average.update_parameters(model)
         teacher.eval()
         session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
+        if session.on_average:
+            session.on_average(step + 1, teacher)
         if fabric.is_global_zero and time.monotonic() - last_saved > session.checkpoint_seconds:
             save_checkpoint(session.folder, _state(session, step + 1, model, average, optimizer))
             last_saved = time.monotonic()

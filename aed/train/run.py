@@ -25,7 +25,7 @@ from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
 from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
-from aed.train.loop import Session, fit
+from aed.train.loop import OnAverage, Session, fit
 from aed.train.objective import Objective
 from aed.train.provenance import environment, source_commit
 from aed.train.recipe import Recipe
@@ -56,6 +56,7 @@ class RunOptions:
         accelerator: `cpu`, `cuda` or `auto`, for lightning-fabric.
         workers: Processes that make batches.
         checkpoint_seconds: Time between checkpoints.
+        on_average: Handed (steps done, the average of the weights) after each step, in the first process.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class RunOptions:
     accelerator: str = "auto"
     workers: int = 0
     checkpoint_seconds: float = 30.0
+    on_average: OnAverage | None = None
 
 
 def train_run(
@@ -113,6 +115,7 @@ def train_run(
         workers=options.workers,
         checkpoint_seconds=options.checkpoint_seconds,
         on_step=listener.on_step if first else lambda done, losses: None,
+        on_average=options.on_average if first else None,
     )
     trained = fit(fabric, model, batches, objective, recipe.optim, session)
     record = {
