@@ -48,7 +48,7 @@ def protocol_section(found: LabelEfficiency) -> list[Block]:
     rows = tuple(_protocol_row(outcome, found.study, names) for outcome in found.outcomes)
     blocks: list[Block] = [
         Heading("Protocol"),
-        Table("How every cell was trained", header, rows, protocol_line(found.study)),
+        Table(found.study.titled("How every cell was trained"), header, rows, protocol_line(found.study)),
     ]
     for name, text in sorted({(names[cell.recipe], _augmentation(cell)) for cell in found.study.cells}):
         blocks += [Paragraph(f"Augmentation {name}:"), Listing(text)]

@@ -70,6 +70,10 @@ class StudyCells:
         meaning = SELECTIONS.get(self.selection)
         return f"{meaning} (selection: {self.selection})" if meaning else f"selection: {self.selection}"
 
+    def titled(self, title: str) -> str:
+        """Return a title that bears the selection rule's name, unless it is the honest one."""
+        return title if self.selection == FINAL else f"{title} ({self.selection_title})"
+
     @property
     def is_multi_label(self) -> bool:
         """Whether a clip may carry several labels."""
