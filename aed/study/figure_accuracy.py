@@ -1,7 +1,7 @@
 """Accuracy against labels per class: how few labels are enough.
 
 A large marker is the mean over label draws x folds x seeds with its 95 % interval, a small hollow one a single label
-draw. Methods stand a little beside each other, so that intervals do not hide each other; the tick is the true place.
+draw where there are several. Methods stand a little beside each other, so that intervals do not hide each other; the tick is the true place.
 """
 
 from __future__ import annotations
@@ -48,15 +48,13 @@ def draw_accuracy(found: LabelEfficiency, folder: Path, name: str) -> tuple[Path
                 where, means, yerr=lengths, label=style.label, color=style.colour, linestyle=style.dashes,
                 marker=style.marker, capsize=2.5, elinewidth=1.0, zorder=3,
             )  # fmt: skip
-            of_draw = [
-                (x * _DRAWS_ASIDE, 100 * value)
-                for x, each in zip(where, outcomes, strict=True)
-                for value in each.of_draw.values()
-            ]
-            axes.plot(
-                *zip(*of_draw, strict=True), linestyle="none", marker=style.marker, markersize=3.6, color=style.colour,
-                markerfacecolor="none", markeredgewidth=0.7, alpha=0.8, zorder=2,
-            )  # fmt: skip
+            for x, outcome in zip(where, outcomes, strict=True):
+                of_draw = [100 * value for value in outcome.of_draw.values()]
+                if len(of_draw) > 1:
+                    axes.plot(
+                        [x * _DRAWS_ASIDE] * len(of_draw), of_draw, linestyle="none", marker=style.marker,
+                        markersize=3.6, color=style.colour, markerfacecolor="none", markeredgewidth=0.7, zorder=2,
+                    )  # fmt: skip
         if found.upper_bound is not None:
             label = f"all labels: {found.study.methods[found.upper_bound.method]}"
             level = 100 * found.upper_bound.accuracy.mean

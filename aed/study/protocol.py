@@ -47,7 +47,7 @@ def protocol_section(found: LabelEfficiency) -> list[Block]:
     )
     rows = tuple(_protocol_row(outcome, found.study, names) for outcome in found.outcomes)
     blocks: list[Block] = [
-        Heading("Protocol"),
+        Heading("Protocol", 3),
         Table(found.study.titled("How every cell was trained"), header, rows, protocol_line(found.study)),
     ]
     for name, text in sorted({(names[cell.recipe], _augmentation(cell)) for cell in found.study.cells}):
