@@ -1,7 +1,8 @@
 """Accuracy against labels per class: how few labels are enough.
 
 A large marker is the mean over label draws x folds x seeds with its 95 % interval, a small hollow one a single label
-draw where there are several. Methods stand a little beside each other, so that intervals do not hide each other; the tick is the true place.
+draw where there are several. Methods stand a little beside each other, so that intervals do not hide each other; the
+tick is the true place.
 """
 
 from __future__ import annotations
