@@ -1,18 +1,23 @@
 """Consistency: the decision on a distorted unlabelled clip must be that on the clean clip, as deep as that is sure.
 
 FixMatch (Sohn et al., NeurIPS 2020, eq. 4) with confidence judged per node: an unlabelled clip that is surely an
-*animal* but not surely a *dog* still teaches the upper part of the tree.
+*animal* but not surely a *dog* still teaches the upper part of the tree. What is sure of a leaf can adapt to how far
+training is; see `leaf_thresholds`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from aed.features.spectrogram_augment import SpectrogramAugmentConfig
+from aed.loss.leaf_thresholds import LeafThresholds
 from aed.loss.path import multi_label_loss
+from aed.ontology.taxonomy import Taxonomy
 from aed.tree.head import NodeScores
 
 
@@ -22,16 +27,34 @@ class ConsistencyConfig(BaseModel):
     Attributes:
         weight: Factor on the consistency loss.
         threshold: Probability from which a node counts as sure.
+        leaf_threshold: `fixed`: the same for leaves; `adaptive`: each leaf has its own, as in FreeMatch (single label
+            only).
+        nodes: `all`: a clip teaches its deepest sure node; `leaves`: only leaves are taught, as a flat classifier's
+            consistency does.
         batch_size: Unlabelled clips per step.
         ramp_fraction: Share of training over which the weight grows from 0, while the teacher still knows little.
+        frames: How the student's view of an unlabelled clip is distorted, more than the labelled clips are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weight: float = Field(1.0, gt=0)
-    threshold: float = Field(0.9, gt=0.5, lt=1)
+    threshold: float = Field(0.95, gt=0.5, lt=1)
+    leaf_threshold: Literal["fixed", "adaptive"] = "fixed"
+    nodes: Literal["all", "leaves"] = "all"
     batch_size: int = Field(32, gt=0)
-    ramp_fraction: float = Field(0.1, ge=0, le=1)
+    ramp_fraction: float = Field(0.4, ge=0, le=1)
+    frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig(probability=0.9, mask_share=0.3)
+
+
+def taught_depths(taxonomy: Taxonomy, config: ConsistencyConfig) -> Tensor:
+    """Depth of each node that consistency teaches, 0 for the others and the root: (node,) int64."""
+    depths = torch.tensor(taxonomy.depths)
+    if config.nodes == "all":
+        return depths
+    is_leaf = torch.zeros(taxonomy.num_nodes, dtype=torch.bool)
+    is_leaf[list(taxonomy.leaves)] = True
+    return torch.where(is_leaf, depths, 0)
 
 
 def deepest_sure_node(log_p: Tensor, depths: Tensor, threshold: float) -> Tensor:
@@ -39,31 +62,62 @@ def deepest_sure_node(log_p: Tensor, depths: Tensor, threshold: float) -> Tensor
 
     Args:
         log_p: (batch, node) of a single-label tree.
-        depths: (node,) depth of each node, 0 for the root.
+        depths: (node,) depth of each node, 0 for the root and for nodes that are not asked for.
         threshold: Above 0.5, so that at most one node of each depth qualifies.
 
     Returns:
         (batch,) int64 node index.
     """
     sure = log_p >= math.log(threshold)
-    return torch.where(sure, depths, -1).argmax(dim=-1)
+    return torch.where(sure, depths, 0).argmax(dim=-1)
 
 
-def single_label_consistency(
-    teacher_log_p: Tensor, student: NodeScores, depths: Tensor, threshold: float
-) -> tuple[Tensor, Tensor]:
-    """-log P of the student at the teacher's deepest sure node.
+def sure_leaf(log_p: Tensor, thresholds: LeafThresholds) -> Tensor:
+    """Likeliest leaf where it reaches its own threshold, else the root.
 
     Args:
-        teacher_log_p: (batch, node), no gradient, of the clean clips.
-        student: (batch, node), of the distorted clips.
-        depths: (node,).
+        log_p: (batch, node) of a single-label tree.
+        thresholds: Of the leaves.
+
+    Returns:
+        (batch,) int64 node index.
+    """
+    best, leaf = log_p[:, thresholds.leaves].max(dim=-1)
+    sure = best.exp() >= thresholds()[leaf]
+    return torch.where(sure, thresholds.leaves[leaf], 0)
+
+
+def pseudo_labels(
+    teacher_log_p: Tensor, depths: Tensor, threshold: float, thresholds: LeafThresholds | None = None
+) -> Tensor:
+    """The node that each unlabelled clip teaches; the root, which teaches nothing, where none is sure.
+
+    Args:
+        teacher_log_p: (batch, node) of a single-label tree, on the clean clips.
+        depths: (node,), see `taught_depths`.
         threshold: Probability from which a node counts as sure.
+        thresholds: Of the leaves, where they adapt: a leaf that reaches its own goes before every other node.
+
+    Returns:
+        (batch,) int64 node index.
+    """
+    node = deepest_sure_node(teacher_log_p, depths, threshold)
+    if thresholds is None:
+        return node
+    leaf = sure_leaf(teacher_log_p, thresholds)
+    return torch.where(leaf > 0, leaf, node)
+
+
+def single_label_consistency(student: NodeScores, node: Tensor) -> tuple[Tensor, Tensor]:
+    """-log P of the student at the pseudo-labels.
+
+    Args:
+        student: (batch, node), of the distorted clips.
+        node: (batch,) from `pseudo_labels`.
 
     Returns:
         The mean loss over the batch (unsure clips count as 0) and the share of clips that taught something.
     """
-    node = deepest_sure_node(teacher_log_p, depths, threshold)
     loss = -student.log_p.gather(1, node[:, None])[:, 0]
     return loss.mean(), (node > 0).float().mean()
 
@@ -82,3 +136,42 @@ def multi_label_consistency(teacher: NodeScores, student: NodeScores, threshold:
     present = (teacher.log_p >= math.log(threshold)).float()
     absent = (teacher.log_not_p >= math.log(threshold)).float()
     return multi_label_loss(student, present, absent), (present + absent).mean()
+
+
+class Consistency(nn.Module):
+    """The loss of a step's unlabelled clips; keeps the running means that adaptive thresholds follow from.
+
+    Args:
+        config: Thresholds and weight.
+        taxonomy: The tree.
+    """
+
+    depths: Tensor
+
+    def __init__(self, config: ConsistencyConfig, taxonomy: Taxonomy) -> None:
+        super().__init__()
+        self._config, self._single = config, taxonomy.task == "single"
+        self.register_buffer("depths", taught_depths(taxonomy, config), persistent=False)
+        self.thresholds = LeafThresholds(taxonomy) if config.leaf_threshold == "adaptive" else None
+
+    def forward(self, teacher: NodeScores, student: NodeScores) -> tuple[Tensor, Tensor]:
+        """Compare the student with the teacher.
+
+        Args:
+            teacher: (batch, node), no gradient, of the clean clips.
+            student: (batch, node), of the distorted clips.
+
+        Returns:
+            The mean loss and the share of decisions that were sure.
+        """
+        if not self._single:
+            return multi_label_consistency(teacher, student, self._config.threshold)
+        if self.thresholds is not None:
+            self.thresholds.update(teacher.log_p)
+        node = pseudo_labels(teacher.log_p, self.depths, self._config.threshold, self.thresholds)
+        return single_label_consistency(student, node)
+
+    def weight(self, step: int, steps: int) -> float:
+        """Weight of the loss at a step of a training of so many steps: it grows in a line, then stays."""
+        ramp_steps = self._config.ramp_fraction * steps
+        return self._config.weight * (min(1.0, (step + 1) / ramp_steps) if ramp_steps else 1.0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from aed.data.batches import Batch
 from aed.features.mixup import mix, mixup_weights
 from aed.features.spectrogram_augment import augment_frames
-from aed.loss.consistency import multi_label_consistency, single_label_consistency
+from aed.loss.consistency import Consistency
 from aed.loss.path import multi_label_loss, single_label_loss
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
@@ -33,7 +33,7 @@ class Losses:
     named: dict[str, Tensor]
 
 
-class Objective:
+class Objective(nn.Module):
     """Path likelihood on labelled clips plus weak-to-strong consistency on unlabelled ones.
 
     Args:
@@ -44,10 +44,11 @@ class Objective:
     """
 
     def __init__(self, recipe: Recipe, taxonomy: Taxonomy, seed: int, rank: int = 0) -> None:
+        super().__init__()
         self._recipe, self._taxonomy, self._seed, self._rank = recipe, taxonomy, seed, rank
-        self._depths = torch.tensor(taxonomy.depths)
+        self._consistency = Consistency(recipe.consistency, taxonomy) if recipe.consistency else None
 
-    def __call__(self, network: nn.Module, model: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
+    def forward(self, network: nn.Module, model: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
         """Compute the losses of a step.
 
         Args:
@@ -58,7 +59,10 @@ class Objective:
             step: Number of the step.
         """
         generator = torch.Generator().manual_seed(_step_seed(self._seed, step, self._rank))
-        frames = augment_frames(torch.cat([batch.frames, batch.strong]), self._recipe.augment.frames, generator)
+        frames = augment_frames(batch.frames, self._recipe.augment.frames, generator)
+        if self._recipe.consistency is not None:
+            strong = augment_frames(batch.strong, self._recipe.consistency.frames, generator)
+            frames = torch.cat([frames, strong])
         labelled = len(batch.frames)
         weight, partner = mixup_weights(labelled, self._recipe.augment.mixup_alpha, generator)
         mixed = mix(frames[:labelled], weight, partner)
@@ -80,9 +84,11 @@ class Objective:
                 short, blend * targets + (1 - blend) * partner_targets, counts * partner_counts
             )
             total = total + self._recipe.optim.short_window_weight * named["window"]
-        if self._recipe.consistency is not None and len(batch.weak):
-            named["consistency"], named["sure"] = self._consistency(teacher, batch, _rows(clip_scores, labelled, None))
-            total = total + self._ramp(step) * self._recipe.consistency.weight * named["consistency"]
+        if self._consistency is not None:
+            with torch.no_grad():
+                judged: NodeScores = teacher(batch.weak)
+            named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, labelled, None))
+            total = total + self._consistency.weight(step, self._recipe.optim.steps) * named["consistency"]
         return Losses(total, named)
 
     def _label_loss(self, scores: NodeScores, targets: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
@@ -90,20 +96,6 @@ class Objective:
             return single_label_loss(scores, mix(targets, weight, partner))
         present, absent = (targets == 1).float(), (targets == 0).float()
         return multi_label_loss(scores, mix(present, weight, partner), mix(absent, weight, partner))
-
-    def _consistency(self, teacher: TreeModel, batch: Batch, student: NodeScores) -> tuple[Tensor, Tensor]:
-        assert self._recipe.consistency is not None
-        threshold = self._recipe.consistency.threshold
-        with torch.no_grad():
-            judged: NodeScores = teacher(batch.weak)
-        if self._taxonomy.task == "single":
-            return single_label_consistency(judged.log_p, student, self._depths.to(judged.log_p.device), threshold)
-        return multi_label_consistency(judged, student, threshold)
-
-    def _ramp(self, step: int) -> float:
-        assert self._recipe.consistency is not None
-        ramp_steps = self._recipe.consistency.ramp_fraction * self._recipe.optim.steps
-        return min(1.0, (step + 1) / ramp_steps) if ramp_steps else 1.0
 
 
 def _rows(scores: NodeScores, start: int, stop: int | None) -> NodeScores:

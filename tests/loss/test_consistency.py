@@ -11,11 +11,15 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from aed.loss.consistency import (
+    Consistency,
     ConsistencyConfig,
     deepest_sure_node,
     multi_label_consistency,
+    pseudo_labels,
     single_label_consistency,
+    sure_leaf,
 )
+from aed.loss.leaf_thresholds import LeafThresholds
 from aed.ontology.taxonomy import Node, Taxonomy
 from aed.tree.conditional import ConditionalSoftmaxHead
 from aed.tree.head import NodeScores
@@ -92,7 +96,8 @@ def taught_decisions(head: ConditionalSoftmaxHead) -> list[int]:
 )
 def test_surely_an_animal_but_not_surely_a_dog_teaches_the_upper_part(p: list[float], taught: list[int]) -> None:
     head, scores = student(1)
-    loss, share = single_label_consistency(log_of(p), scores, torch.tensor(dog_cat_rain().depths), THRESHOLD)
+    node = pseudo_labels(log_of(p), torch.tensor(dog_cat_rain().depths), THRESHOLD)
+    loss, share = single_label_consistency(scores, node)
     loss.backward()
     assert taught_decisions(head) == taught
     assert share == float(bool(taught))
@@ -100,12 +105,45 @@ def test_surely_an_animal_but_not_surely_a_dog_teaches_the_upper_part(p: list[fl
 
 def test_unsure_clips_count_as_nothing() -> None:
     _, scores = student(2)
-    depths = torch.tensor(dog_cat_rain().depths)
-    sure, unsure = log_of([1, 0.99, 0.01, 0.95, 0.04]), log_of([1, 0.5, 0.5, 0.25, 0.25])
     both = NodeScores(*(score.expand(2, -1) for score in scores))
-    loss, share = single_label_consistency(torch.cat([sure, unsure]), both, depths, THRESHOLD)
+    loss, share = single_label_consistency(both, torch.tensor([3, 0]))
     torch.testing.assert_close(loss, -scores.log_p[0, 3] / 2)
     assert share == 0.5
+
+
+def test_only_leaves_are_taught_where_wished() -> None:
+    surely_an_animal = NodeScores(log_of([1, 0.99, 0.01, 0.50, 0.49]), torch.zeros(1, 5))
+    _, judged = student(3)
+    for nodes, taught in (("all", 1.0), ("leaves", 0.0)):
+        loss, share = Consistency(ConsistencyConfig(nodes=nodes), dog_cat_rain())(surely_an_animal, judged)
+        assert share == taught
+        assert (loss > 0) == bool(taught)
+
+
+def test_a_leaf_over_its_own_threshold_goes_before_a_sure_supercategory() -> None:
+    taxonomy = dog_cat_rain()
+    thresholds, depths = LeafThresholds(taxonomy), torch.tensor(taxonomy.depths)
+    thresholds.confidence.fill_(0.8)
+    thresholds.shares.copy_(torch.tensor([0.4, 0.2, 0.4]))  # of rain, dog and cat: limits 0.8, 0.4 and 0.8
+    for p, expected in (
+        ([1, 0.96, 0.04, 0.50, 0.46], 3),  # a dog needs 0.4 only
+        ([1, 0.96, 0.04, 0.46, 0.50], 1),  # a cat needs 0.8: an animal all the same
+        ([1, 0.15, 0.85, 0.10, 0.05], 2),
+        ([1, 0.50, 0.50, 0.25, 0.25], 0),
+    ):
+        assert pseudo_labels(log_of(p), depths, THRESHOLD, thresholds).tolist() == [expected]
+
+
+@given(seeds, scales)
+def test_sure_leaf_against_a_loop(seed: int, scale: float) -> None:
+    head, taxonomy = random_head("tree", "single", seed)
+    log_p = head(random_embedding(seed, scale, rows=4)).log_p.detach()
+    thresholds = LeafThresholds(taxonomy)
+    thresholds.update(log_p)
+    limits = dict(zip(thresholds.leaves.tolist(), thresholds().tolist(), strict=True))
+    for row, got in zip(log_p, sure_leaf(log_p, thresholds).tolist(), strict=True):
+        best = max(limits, key=lambda leaf: row[leaf].item())
+        assert got == (best if row[best].exp().item() >= limits[best] else 0)
 
 
 @given(seeds, scales, thresholds)
@@ -122,6 +160,21 @@ def test_multi_label_consistency_against_a_loop(seed: int, scale: float, thresho
     loss, share = multi_label_consistency(teacher, judged, threshold)
     assert loss.item() == pytest.approx(total / sure, rel=1e-4, abs=1e-6)
     assert share.item() == pytest.approx(sure / (3 * taxonomy.num_nodes))
+
+
+def test_adaptive_thresholds_learn_from_the_teacher_only_where_they_are_asked_for() -> None:
+    taxonomy, (_, judged) = dog_cat_rain(), student(4)
+    teacher = NodeScores(log_of([1, 0.9, 0.1, 0.8, 0.1]), torch.zeros(1, 5))
+    adaptive = Consistency(ConsistencyConfig(leaf_threshold="adaptive"), taxonomy)
+    before = adaptive.thresholds().clone()
+    _, share = adaptive(teacher, judged)
+    assert share == 1  # at first, a leaf over chance is enough
+    assert not torch.equal(adaptive.thresholds(), before)
+    assert set(adaptive.state_dict()) == {"thresholds.confidence", "thresholds.shares"}  # what a checkpoint keeps
+    fixed = Consistency(ConsistencyConfig(leaf_threshold="fixed"), taxonomy)
+    _, share = fixed(teacher, judged)
+    assert share == 0
+    assert not fixed.state_dict()
 
 
 @pytest.mark.parametrize("setting", [{"threshold": 0.5}, {"threshold": 1.0}, {"weight": 0.0}, {"treshold": 0.9}])

@@ -53,11 +53,19 @@ def test_the_total_is_the_weighed_sum_of_its_parts(manifest: Path) -> None:
 
 def test_consistency_grows_over_the_ramp(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disagreement = torch.tensor(8.0), torch.tensor(0.5)
-    monkeypatch.setattr("aed.train.objective.single_label_consistency", lambda *arguments: disagreement)
+    monkeypatch.setattr("aed.loss.consistency.single_label_consistency", lambda *arguments: disagreement)
     recipe = tiny_recipe(manifest, "optim.steps=10", "consistency.ramp_fraction=0.5", "optim.short_window_weight=0")
     for step, share in ((0, 0.2), (1, 0.4), (4, 1.0), (9, 1.0)):
         losses = losses_of(recipe, step)
         torch.testing.assert_close(losses.total, losses.named["label"] + share * disagreement[0])
+
+
+def test_unlabelled_clips_are_distorted_as_consistency_says(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aed.loss.consistency.pseudo_labels", lambda log_p, *others: torch.ones(len(log_p)).long())
+    settings = ["augment.mixup_alpha=0", "augment.frames.probability=0"]
+    weak = losses_of(tiny_recipe(manifest, *settings, "consistency.frames.probability=0")).named
+    strong = losses_of(tiny_recipe(manifest, *settings, "consistency.frames.probability=1")).named
+    assert not torch.equal(weak["consistency"], strong["consistency"])
 
 
 def test_without_consistency_the_teacher_is_never_asked(manifest: Path) -> None:
