@@ -111,11 +111,12 @@ class WaveformStore:
 def _key(clips: Sequence[Clip], rate_hz: int) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {rate_hz}".encode())
     for clip in clips:
-        digest.update(f"\n{clip.clip_id} {clip.path} {_version(clip.path)}".encode())
+        digest.update(f"\n{clip.clip_id} {clip.path} {file_version(clip.path)}".encode())
     return digest.hexdigest()[:20]
 
 
-def _version(path: Path) -> str:
+def file_version(path: Path) -> str:
+    """What changes when a file's content does: size and time of the last change, or that it is missing."""
     try:
         stat = path.stat()
     except OSError:  # reading will say what is wrong with it, and skip it

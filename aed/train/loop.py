@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from aed.data.batches import StepBatches, step_loader
@@ -25,6 +25,24 @@ _EMA_WARMUP_STEPS = 10
 """The average forgets faster at first: decay = min(ema_decay, (1 + steps) / (this + steps)), as in TensorFlow's EMA."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+class Schedule(Protocol):
+    """What the learning rate follows: `OptimConfig`, and the settings of pretraining."""
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+
+    @property
+    def lr(self) -> float:
+        """Highest learning rate."""
+
+    @property
+    def warmup_fraction(self) -> float:
+        """Share of the steps over which the learning rate rises."""
+
+
 OnStep = Callable[[int, dict[str, float]], None]
 """Called after a step with (steps done, losses by name)."""
 OnAverage = Callable[[int, TreeModel], None]
@@ -72,19 +90,22 @@ def fit(
         ModelError: The checkpoint belongs to another run.
         StorageError: A checkpoint cannot be written.
     """
+    if optim.freeze_encoder:
+        model.encoder.requires_grad_(False)
     average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
-    optimizer: torch.optim.Optimizer = torch.optim.AdamW(_parameter_groups(model, optim.weight_decay), lr=optim.lr)
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(parameter_groups(model, optim.weight_decay), lr=optim.lr)
     first_step = _restore(session, model, average, optimizer)
     average.to(fabric.device)
     teacher = cast(TreeModel, average.module).eval()
     network, optimizer = fabric.setup(model, optimizer)
     model.train()
+    model.encoder.train(not optim.freeze_encoder)  # else batch norm's statistics would move
     last_saved = time.monotonic()
     loader = fabric.setup_dataloaders(
         step_loader(batches, first_step, optim.steps, session.workers), use_distributed_sampler=False
     )
     for step, batch in enumerate(loader, first_step):
-        _set_learning_rate(optimizer, optim, step)
+        set_learning_rate(optimizer, optim, step)
         with fabric.autocast():
             losses = objective(network, model, teacher, batch, step)
         optimizer.zero_grad(set_to_none=True)
@@ -103,24 +124,26 @@ def fit(
     return teacher
 
 
-def learning_rate(optim: OptimConfig, step: int) -> float:
+def learning_rate(schedule: Schedule, step: int) -> float:
     """Linear warm-up, then half a cosine to zero at the last step."""
-    warmup = max(1, round(optim.warmup_fraction * optim.steps))
+    warmup = max(1, round(schedule.warmup_fraction * schedule.steps))
     if step < warmup:
-        return optim.lr * (step + 1) / warmup
-    progress = (step - warmup) / max(1, optim.steps - warmup)
-    return optim.lr * 0.5 * (1 + math.cos(math.pi * progress))
+        return schedule.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, schedule.steps - warmup)
+    return schedule.lr * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _set_learning_rate(optimizer: torch.optim.Optimizer, optim: OptimConfig, step: int) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int) -> None:
+    """Set the learning rate of a step."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(optim, step)
+        group["lr"] = learning_rate(schedule, step)
 
 
-def _parameter_groups(model: TreeModel, weight_decay: float) -> list[dict[str, Any]]:
-    # biases and the scales of batch norm are not decayed, as is usual
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """What an optimiser learns; biases and the scales of batch norm are not decayed, as is usual."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in learning if parameter.ndim > 1]
+    vectors = [parameter for parameter in learning if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 

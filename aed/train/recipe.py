@@ -19,6 +19,7 @@ from aed.features.spectrogram_augment import SpectrogramAugmentConfig
 from aed.features.waveform_augment import WaveformAugmentConfig
 from aed.loss.consistency import ConsistencyConfig
 from aed.model import ModelConfig
+from aed.pretrain.config import PretrainConfig
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 SHORTEST_CLIP_SECONDS = 0.1
@@ -124,6 +125,7 @@ class OptimConfig(BaseModel):
             label only).
         made_silence_share: Share of the labelled clips that are silence or noise made by formula, as *none of these*
             (single label only).
+        freeze_encoder: Train the head alone, on the encoder as it was pretrained (a linear probe).
         precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
     """
 
@@ -137,6 +139,7 @@ class OptimConfig(BaseModel):
     ema_decay: float = Field(0.99, ge=0, lt=1)
     short_window_weight: float = Field(0.0, ge=0)
     made_silence_share: float = Field(0.0, ge=0, lt=1)
+    freeze_encoder: bool = False
     precision: Precision = "auto"
 
 
@@ -151,6 +154,7 @@ class Recipe(BaseModel):
         taxonomy: Tree.
         model: Network.
         augment: Distortions.
+        pretrain: How the encoder learns from the unlabelled clips before; not at all where absent.
         consistency: How unlabelled clips teach; nothing where absent.
         optim: Optimisation.
     """
@@ -164,6 +168,7 @@ class Recipe(BaseModel):
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
+    pretrain: PretrainConfig | None = None
     consistency: ConsistencyConfig | None = None
     optim: OptimConfig = OptimConfig()
 
@@ -176,6 +181,11 @@ class Recipe(BaseModel):
                         f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
                         "taxonomy.task to single"
                     )
+        if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
+            raise ValueError(
+                f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "
+                f"(data.clip_seconds={self.data.clip_seconds:g}): shorten it"
+            )
         return self
 
     @property

@@ -27,6 +27,7 @@ from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxono
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.loop import OnAverage, Session, fit
 from aed.train.objective import Objective
+from aed.train.pretrained import pretrained_encoder
 from aed.train.provenance import environment, source_commit
 from aed.train.recipe import Recipe
 
@@ -37,7 +38,7 @@ class Listener(Protocol):
     """Who watches a run."""
 
     def on_decode(self, what: str, done: int, total: int) -> None:
-        """A clip was decoded."""
+        """A step of what comes before training: a clip decoded, its frames computed, some steps of pretraining."""
 
     def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
         """Training begins."""
@@ -106,9 +107,18 @@ def train_run(
     model = fresh_model(recipe, taxonomy)
     objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank)
     batches = _batches(recipe, model, clips, store, fabric)
+    parameters, before_pretraining, pretraining = count_parameters(model), time.monotonic(), None
+    if recipe.pretrain:
+        with fabric.rank_zero_first():  # the first process pretrains, the others read what it left
+            pretrained = pretrained_encoder(
+                recipe, recipe.pretrain, store, clips.unlabelled, fabric, listener.on_decode if first else None
+            )
+        model.encoder.load_state_dict(pretrained.weights)
+        pretraining = pretrained.record
+    started += time.monotonic() - before_pretraining  # runs share it, so its seconds are told apart from theirs
     if first:
         write_atomic(options.folder / RECIPE_FILE, recipe.to_yaml())
-        listener.on_start(recipe.optim.steps, count_parameters(model), clips, taxonomy)
+        listener.on_start(recipe.optim.steps, parameters, clips, taxonomy)
     session = Session(
         folder=options.folder,
         identity=identity,
@@ -121,7 +131,8 @@ def train_run(
     record = {
         **_what_was_trained(recipe, clips),
         "commit": commit,
-        "parameters": count_parameters(model),
+        "parameters": parameters,
+        "pretraining": pretraining,
         "skipped": store.skipped,
         "seconds": round(time.monotonic() - started, 1),
         "processes": fabric.world_size,
@@ -144,7 +155,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips) -> dict[str, Any]:
         "seed": recipe.seed,
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),
-        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency else 0,
+        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency or recipe.pretrain else 0,
         "forward_clips": recipe.optim.steps * forward_clips_per_step(recipe),
     }
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aed.train.dataset import recipe_taxonomy
-from aed.train.loop import _ema, _parameter_groups, learning_rate
+from aed.train.loop import _ema, learning_rate, parameter_groups
 from aed.train.recipe import OptimConfig
 from aed.train.run import fresh_model
 from tests.tiny_corpus import tiny_recipe
@@ -37,7 +37,7 @@ def test_the_learning_rate_stays_between_zero_and_its_highest(steps: int, warmup
 def test_biases_and_scales_do_not_decay(manifest: Path) -> None:
     recipe = tiny_recipe(manifest)
     model = fresh_model(recipe, recipe_taxonomy(recipe, None))
-    decayed, others = _parameter_groups(model, 0.01)
+    decayed, others = parameter_groups(model, 0.01)
     assert (decayed["weight_decay"], others["weight_decay"]) == (0.01, 0.0)
     assert all(parameter.ndim > 1 for parameter in decayed["params"])
     assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
