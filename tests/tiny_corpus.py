@@ -25,11 +25,11 @@ _RECIPE = """\
 name: tiny
 title: A few clips made by formula
 data: {{source: "{source}", label_map: demo, folds: official, clip_seconds: 1.0}}
-consistency: {{threshold: 0.6, batch_size: 4}}
+consistency: {{threshold: 0.6, leaf_threshold: adaptive, batch_size: 4}}
 optim: {{steps: 5, batch_size: 4, short_window_weight: 0.3, made_silence_share: 0.25, precision: 32-true}}
 """
 MULTI_LABEL = (
-    *("data.label_map=audioset", "taxonomy={task: multi, none_of_these: false}"),
+    *("data.label_map=audioset", "taxonomy={task: multi, none_of_these: false}", "consistency.leaf_threshold=fixed"),
     *("optim.short_window_weight=0", "optim.made_silence_share=0"),
 )
 """Overrides that make the tiny recipe fit `write_multi_label_corpus`."""
