@@ -8,6 +8,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from aed.encoder.cnn import CnnConfig
 from aed.encoder.registry import EncoderConfig, build_encoder
 from aed.features.logmel import LogMel, LogMelConfig
 from aed.model_folder import read_settings, read_weights, write_model_folder
@@ -45,7 +46,7 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: LogMelConfig = LogMelConfig()
-    encoder: EncoderConfig = EncoderConfig()
+    encoder: EncoderConfig = CnnConfig()
     head: HeadConfig = HeadConfig()
     window: WindowConfig = WindowConfig()
 
