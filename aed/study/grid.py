@@ -1,16 +1,19 @@
-"""The grid of a study: every cell that is to be trained, each with its resolved recipe."""
+"""The grid of a study: every cell that is to be trained.
+
+Recipes are kept as plain settings and made on demand: who only asks how far a study is does not wait for torch.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import pydantic
+from typing import TYPE_CHECKING, Any, Literal
 
 from aed.errors import ConfigError
-from aed.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from aed.train.recipe import Recipe
 
 Selection = Literal["final", "test_fold"]
 ALL_LABELS = "100percent"
@@ -30,7 +33,7 @@ class Cell:
         draw: Which of the budget's draws.
         fold: The test fold.
         seed: Seed of the training.
-        recipe: All settings, the budget and the seed among them.
+        settings: The method's resolved recipe, without budget and seed, as JSON-able values.
     """
 
     method: str
@@ -39,7 +42,12 @@ class Cell:
     draw: int
     fold: int
     seed: int
-    recipe: Recipe
+    settings: Mapping[str, Any]
+
+    @property
+    def recipe(self) -> Recipe:
+        """All settings of this cell, the budget and the seed among them."""
+        return cell_recipe(read_recipe(self.settings), self.budget, self.draw, self.seed)
 
     @property
     def name(self) -> str:
@@ -56,7 +64,6 @@ class Grid:
         title: One line for people.
         selection: Which weights are tested: the `final` ones, or the best snapshot on the `test_fold` (optimistic).
         snapshots: How many snapshots the latter chooses from.
-        recipes: Each method's recipe, without budget and seed, by the method's name.
         cells: In the order in which they are begun.
     """
 
@@ -64,7 +71,6 @@ class Grid:
     title: str
     selection: Selection
     snapshots: int
-    recipes: Mapping[str, Recipe]
     cells: tuple[Cell, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,8 +81,8 @@ class Grid:
             "title": self.title,
             "selection": self.selection,
             "snapshots": self.snapshots,
-            "recipes": {method: recipe.model_dump(mode="json") for method, recipe in self.recipes.items()},
-            "cells": [[cell.method, cell.title, cell.budget, cell.draw, cell.fold, cell.seed] for cell in self.cells],
+            "methods": {cell.method: {"title": cell.title, "recipe": cell.settings} for cell in self.cells},
+            "cells": [[cell.method, cell.budget, cell.draw, cell.fold, cell.seed] for cell in self.cells],
         }
 
     @classmethod
@@ -89,16 +95,26 @@ class Grid:
         try:
             if content["format"] != _FORMAT:
                 raise ConfigError(f"expected format {_FORMAT} of a grid, got {content['format']}")
-            recipes = {method: Recipe.model_validate(recipe) for method, recipe in content["recipes"].items()}
-            cells = tuple(_cell(recipes, *fields) for fields in content["cells"])
-            names = content["name"], content["title"], content["selection"], content["snapshots"]
-        except (KeyError, TypeError, pydantic.ValidationError) as error:
+            methods, cells = content["methods"], content["cells"]
+            return cls(
+                name=content["name"],
+                title=content["title"],
+                selection=content["selection"],
+                snapshots=content["snapshots"],
+                cells=tuple(
+                    Cell(method, methods[method]["title"], budget, draw, fold, seed, methods[method]["recipe"])
+                    for method, budget, draw, fold, seed in cells
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"not the grid of a study: {type(error).__name__}: {error}") from error
-        return cls(*names, recipes, cells)
 
 
-def _cell(recipes: Mapping[str, Recipe], method: str, title: str, budget: str, draw: int, fold: int, seed: int) -> Cell:
-    return Cell(method, title, budget, draw, fold, seed, cell_recipe(recipes[method], budget, draw, seed))
+def read_recipe(settings: Mapping[str, Any]) -> Recipe:
+    """Make a recipe of its settings."""
+    from aed.train.recipe import Recipe
+
+    return Recipe.model_validate(settings)
 
 
 def cell_recipe(recipe: Recipe, budget: str, draw: int, seed: int) -> Recipe:
@@ -106,4 +122,4 @@ def cell_recipe(recipe: Recipe, budget: str, draw: int, seed: int) -> Recipe:
     share = _SHARE.fullmatch(budget)
     labels = {"labels_percent": int(share[1])} if share else {"labels": budget}
     data = {**recipe.data.model_dump(), **labels, "label_draw": draw}
-    return Recipe.model_validate({**recipe.model_dump(), "seed": seed, "data": data})
+    return type(recipe).model_validate({**recipe.model_dump(), "seed": seed, "data": data})

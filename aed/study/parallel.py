@@ -61,7 +61,7 @@ def train_folds(jobs: Sequence[FoldJob], at_once: int, on_poll: Callable[[dict[i
     waiting = list(jobs)
     running: dict[int, subprocess.Popen[bytes]] = {}
     codes: dict[int, int] = {}
-    with _termination_as_interrupt():
+    with termination_as_interrupt():
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -80,7 +80,7 @@ def train_folds(jobs: Sequence[FoldJob], at_once: int, on_poll: Callable[[dict[i
 
 
 @contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
+def termination_as_interrupt() -> Iterator[None]:
     """Let SIGTERM end this process as Ctrl-C does, so that its children end with it; only the main thread may."""
     if threading.current_thread() is not threading.main_thread():
         yield

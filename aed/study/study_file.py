@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aed.data.label_budget import BudgetRule
 from aed.errors import ConfigError
-from aed.study.grid import ALL_LABELS, Cell, Grid, Selection, cell_recipe
+from aed.study.grid import ALL_LABELS, Cell, Grid, Selection
 from aed.study.yaml_lines import LocatedYaml, Place, read_located_yaml
 from aed.train.recipe import Recipe, load_recipe
 
@@ -124,16 +124,17 @@ class StudyFile:
     def grid(self) -> Grid:
         """Return all cells: what is compared is begun together, so that an unfinished study can be read too."""
         config = self.config
+        settings = {method: recipe.model_dump(mode="json") for method, recipe in self.recipes.items()}
         cells = tuple(
-            Cell(method, settings.title, name, draw, fold, seed, cell_recipe(self.recipes[method], name, draw, seed))
+            Cell(method, described.title, budget_name(budget), draw, fold, seed, settings[method])
             for seed in config.seeds
             for draw in sorted({draw for draws in config.budgets.values() for draw in draws})
             for fold in config.folds
             for budget, draws in config.budgets.items()
-            for method, settings in config.methods.items()
-            if draw in draws and (name := budget_name(budget))
+            for method, described in config.methods.items()
+            if draw in draws
         )
-        return Grid(config.name, config.title, config.selection, config.snapshots, self.recipes, cells)
+        return Grid(config.name, config.title, config.selection, config.snapshots, cells)
 
 
 def budget_name(key: str) -> str:

@@ -33,12 +33,13 @@ def test_the_grid_has_every_cell_once(tmp_path: Path) -> None:
 def test_a_cell_has_its_budget_draw_and_seed_in_its_recipe(tmp_path: Path) -> None:
     path = write_study(tmp_path, ("seeds: [1]", "seeds: [3, 4]"), ("  100: [1]", "  50: [2]"))
     for cell in load_study(path).grid().cells:
-        assert cell.recipe.data.label_budget == cell.budget
-        assert cell.recipe.data.label_draw == cell.draw
-        assert cell.recipe.seed == cell.seed
-        assert cell.recipe.model.head.name == cell.method
-        assert cell.recipe.consistency is None
-        assert cell.recipe.name == f"made_tiny-{cell.method}"
+        recipe = cell.recipe
+        assert recipe.data.label_budget == cell.budget
+        assert recipe.data.label_draw == cell.draw
+        assert recipe.seed == cell.seed
+        assert recipe.model.head.name == cell.method
+        assert recipe.consistency is None
+        assert recipe.name == f"made_tiny-{cell.method}"
 
 
 def test_what_is_compared_stands_together(tmp_path: Path) -> None:
