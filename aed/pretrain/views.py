@@ -26,9 +26,9 @@ class ViewConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     background: float = Field(0.2, ge=0, lt=1)
-    fade_db: float = Field(6.0, ge=0)
+    fade_db: float = Field(4.0, ge=0)
     frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig(
-        probability=1.0, stretch=0.3, mel_stretch=0.2, mel_shift=0.05, equalizer_db=0.0, masks=0
+        probability=1.0, stretch=0.2, mel_stretch=0.1, mel_shift=0.04, equalizer_db=0.0, masks=0
     )
 
 

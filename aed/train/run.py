@@ -129,7 +129,7 @@ def train_run(
     )
     trained = fit(fabric, model, batches, objective, recipe.optim, session)
     record = {
-        **_what_was_trained(recipe, clips),
+        **_what_was_trained(recipe, clips, pretraining["forward_clips"] if pretraining else 0),
         "commit": commit,
         "parameters": parameters,
         "pretraining": pretraining,
@@ -147,7 +147,7 @@ def train_run(
     return record
 
 
-def _what_was_trained(recipe: Recipe, clips: FoldClips) -> dict[str, Any]:
+def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) -> dict[str, Any]:
     return {
         "recipe": recipe.name,
         "recipe_hash": recipe.digest,
@@ -156,7 +156,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips) -> dict[str, Any]:
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),
         "unlabelled_clips": len(clips.unlabelled) if recipe.consistency or recipe.pretrain else 0,
-        "forward_clips": recipe.optim.steps * forward_clips_per_step(recipe),
+        "forward_clips": recipe.optim.steps * forward_clips_per_step(recipe) + pretraining_clips,
     }
 
 

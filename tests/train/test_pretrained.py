@@ -135,6 +135,7 @@ def test_the_record_tells_what_pretraining_cost(manifest: Path, tmp_path: Path) 
     assert seconds > 0
     assert record["unlabelled_clips"] == 6
     train(manifest, tmp_path / "without", NOT_AT_ALL)
+    assert record["forward_clips"] == 13 + record_of(tmp_path / "without")["forward_clips"]
     assert record_of(tmp_path / "without")["pretraining"] is None
     assert record_of(tmp_path / "without")["unlabelled_clips"] == 0
 
