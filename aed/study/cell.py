@@ -103,7 +103,7 @@ def _result(
         labels_per_class=labelled / len(classes),
         steps=record["steps"],
         batch_size=cell.recipe.optim.batch_size,
-        forward_clips=record.get("forward_clips", 0),
+        forward_clips=record["forward_clips"],
         parameters=record["parameters"],
         seconds=folder.seconds,
         recipe=cell.recipe.to_yaml(),

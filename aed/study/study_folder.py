@@ -164,9 +164,7 @@ class StudyFolder:
         except FileNotFoundError as error:
             raise ConfigError(f"{self.path} is no study's folder: expected {GRID_FILE}; run 'aed study run'") from error
         except (ConfigError, OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} is damaged ({error}): run 'aed study run' with the study's file again"
-            ) from error
+            raise ConfigError(f"{path} is damaged ({error}): remove it and run 'aed study run' again") from error
 
     def write_grid(self, grid: Grid) -> None:
         """Freeze what is asked for; cells may be added to an earlier grid, or left out.
