@@ -25,6 +25,8 @@ _EMA_WARMUP_STEPS = 10
 """The average forgets faster at first: decay = min(ema_decay, (1 + steps) / (this + steps)), as in TensorFlow's EMA."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+Parts = dict[str, nn.Module | torch.optim.Optimizer]
+"""What a checkpoint holds the state of."""
 
 
 class Schedule(Protocol):
@@ -94,8 +96,10 @@ def fit(
         model.encoder.requires_grad_(False)
     average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(parameter_groups(model, optim.weight_decay), lr=optim.lr)
-    first_step = _restore(session, model, average, optimizer)
     average.to(fabric.device)
+    objective.to(fabric.device)
+    parts: Parts = {"model": model, "average": average, "objective": objective, "optimizer": optimizer}
+    first_step = _restore(session, parts)
     teacher = cast(TreeModel, average.module).eval()
     network, optimizer = fabric.setup(model, optimizer)
     model.train()
@@ -113,13 +117,14 @@ def fit(
         optimizer.step()
         if fabric.world_size > 1:
             _share_buffers(model)
+            _share_buffers(objective)
         average.update_parameters(model)
         teacher.eval()
         session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
         if session.on_average:
             session.on_average(step + 1, teacher)
         if fabric.is_global_zero and time.monotonic() - last_saved > session.checkpoint_seconds:
-            save_checkpoint(session.folder, _state(session, step + 1, model, average, optimizer))
+            save_checkpoint(session.folder, _state(session, step + 1, parts))
             last_saved = time.monotonic()
     return teacher
 
@@ -161,35 +166,27 @@ def _ema(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     return update
 
 
-def _share_buffers(model: TreeModel) -> None:
-    """Give every process the first one's statistics of batch norm, as the next forward pass would: one average."""
-    for buffer in model.buffers():
+def _share_buffers(module: nn.Module) -> None:
+    """Give every process the first one's running statistics, as the next forward pass would: one average."""
+    for buffer in module.buffers():
         torch.distributed.broadcast(buffer, src=0)
 
 
-def _restore(session: Session, model: TreeModel, average: AveragedModel, optimizer: torch.optim.Optimizer) -> int:
+def _restore(session: Session, parts: Parts) -> int:
+    """Load the parts from the session's checkpoint, and return the step that it goes on with; 0 without one."""
     state = load_checkpoint(session.folder, session.identity)
     if state is None:
         return 0
     try:
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
         return int(state["step"])
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise damaged_checkpoint(session.folder, error) from error
 
 
-def _state(
-    session: Session, step: int, model: TreeModel, average: AveragedModel, optimizer: torch.optim.Optimizer
-) -> dict[str, Any]:
-    return {
-        **session.identity,
-        "step": step,
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
+def _state(session: Session, step: int, parts: Parts) -> dict[str, Any]:
+    return {**session.identity, "step": step, **{name: part.state_dict() for name, part in parts.items()}}
 
 
 def _numbers(named: dict[str, Tensor]) -> dict[str, float]:

@@ -181,6 +181,11 @@ class Recipe(BaseModel):
                         f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
                         "taxonomy.task to single"
                     )
+            if self.consistency and self.consistency.leaf_threshold == "adaptive":
+                raise ValueError(
+                    "consistency.leaf_threshold is 'adaptive', but a multi-label tree has no likeliest leaf: set it to "
+                    "'fixed', or taxonomy.task to single"
+                )
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(
                 f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "
