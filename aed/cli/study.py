@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
+from aed.cli.train import missing_notes
 from aed.errors import ConfigError
 from aed.resources import recipes_folder
 
@@ -63,6 +64,8 @@ def _run(
     check_accelerator(device)
     asked = load_study(find_study(study), quick=quick, methods=methods or [])
     check_study(asked)
+    for note in missing_notes(asked.shared):
+        typer.echo(note, err=True)
     grid = asked.grid()
     folder = StudyFolder(out or Path("runs") / grid.name)
     at_once = min(workers or default_workers(device), len(grid.cells))
@@ -170,7 +173,7 @@ def _progress(title: str, at_once: int) -> Iterator[Callable[[StudyProgress], No
     if not console.is_terminal:
         yield _line_printer()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(title, total=None, state="")
 

@@ -65,7 +65,7 @@ def _train(
             "leave it out to train on everything, or use --set data.folds=official or --set 'data.folds={groups: 5}'"
         )
     if _is_first_process():
-        for note in _missing_notes(loaded):
+        for note in missing_notes(loaded):
             typer.echo(note, err=True)
     if all_folds:
         options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
@@ -84,7 +84,7 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _missing_notes(recipe: Recipe) -> list[str]:
+def missing_notes(recipe: Recipe) -> list[str]:
     """What of the recipe's sources is not here: training goes on with what is."""
     from aed.data.check import missing_note
     from aed.data.source import load_source

@@ -109,8 +109,11 @@ def _has_ended(worker: Worker, run_id: str, study: StudyFolder, grid: Grid) -> b
     for cell in began:
         folder = study.cell(cell)
         with study.claim(cell) as is_free:
-            if is_free and not folder.is_settled and folder.claim == mine:
-                folder.write_failure(_how(code, last_line(folder.log)))
+            if folder.is_settled or folder.claim != mine:
+                continue
+            if not is_free:  # somebody looks whether it runs, or takes it over
+                return False
+            folder.write_failure(_how(code, last_line(folder.log)))
     return True
 
 

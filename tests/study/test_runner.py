@@ -21,7 +21,7 @@ from aed.study.progress import StudyProgress, study_progress
 from aed.study.results import read_results
 from aed.study.runner import run_study
 from aed.study.study_file import load_study
-from aed.study.study_folder import StudyFolder
+from aed.study.study_folder import Claim, StudyFolder
 from tests.study import fake_worker, killed_study
 from tests.study.tiny_study import write_study
 
@@ -160,6 +160,20 @@ def test_an_interrupt_ends_the_workers_and_collects_what_is_done(number: signal.
     assert progress.failed == progress.running == ()
     assert 2 <= len(progress.done) < CELLS
     assert set(names(study.results)) == set(progress.done)
+
+
+def test_the_cell_of_a_dead_worker_is_noted_even_if_somebody_looks_at_that_moment(tmp_path: Path) -> None:
+    grid, study = load_study(write_study(tmp_path)).grid(), StudyFolder(tmp_path / "out")
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.exit(3)"])
+    process.wait()
+    folder = study.cell(grid.cells[0])
+    folder.write_claim(Claim(process.pid, "run"))
+    worker = runner.Worker(process, tmp_path / "worker.log")
+    with study.claim(grid.cells[0]):
+        assert not runner._has_ended(worker, "run", study, grid)
+        assert folder.failure is None
+    assert runner._has_ended(worker, "run", study, grid)
+    assert folder.failure == "ended with code 3; its last line: (none)"
 
 
 def test_a_worker_that_cannot_start_ends_the_run(tmp_path: Path) -> None:
