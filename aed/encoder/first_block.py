@@ -64,7 +64,7 @@ class FirstBlock(nn.Sequential):
             moments = exact @ exact.T / exact.shape[1]
             kernels = _folded_kernels(convolution.weight, norm, moments, len(_PHASES) * exact.shape[1], dtype)
             maps = [(patches.T @ kernel).relu_() for kernel in kernels]
-            pooled = (maps[0] + maps[1]).add_(maps[2]).add_(maps[3])
+            pooled: Tensor = (maps[0] + maps[1]).add_(maps[2]).add_(maps[3])
             shape = (len(frames), frames.shape[1] // _POOL, frames.shape[2] // _POOL, -1)
             return pooled.view(shape).permute(0, 3, 1, 2)
 
