@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,12 +22,14 @@ def test_two_processes_train_one_model(manifest: Path, tmp_path: Path) -> None:
     told.mkdir()
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     verb = ["train", str(recipe), "--fold", "1", "--out", str(out), "--device", "cpu", "--threads", "1"]
+    verb += ["--set", "pretrain={steps: 3, batch_size: 4, segment_seconds: 0.4}"]
     done = subprocess.run(
         [*torchrun, one_of_two.__file__, str(told), *verb], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model written to") == 1
     assert done.stdout.count("labelled clips") == 1
+    assert len(re.findall(r"pretraining .* 3/3", done.stdout)) == 1, "the first process pretrains, the other reads"
     assert done.stdout.count("step 5/5") == 1
 
     folder = out / "fold1"
