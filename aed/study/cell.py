@@ -114,6 +114,7 @@ def _result(
         test_looks=len(read_looks(folder.looks)),
         predictions=predictions,
         budget=cell.budget,
+        pretraining_seconds=pretraining["seconds"] if (pretraining := record["pretraining"]) else 0.0,
     )
 
 
@@ -129,7 +130,9 @@ def _say(line: str) -> None:
 
 
 class _Timer:
-    """Notes the time that a cell takes over all its attempts, so that a killed one counts.
+    """Notes the time that training takes over all attempts at a cell, so that a killed one counts.
+
+    What comes before the first step is left out: decoding, frames and pretraining are made once for many cells.
 
     Args:
         folder: The cell's.
@@ -138,25 +141,22 @@ class _Timer:
     def __init__(self, folder: CellFolder) -> None:
         self._folder = folder
         self._before = folder.seconds
-        self._started = self._noted = time.monotonic()
+        self._started = self._noted = 0.0
 
     def note(self) -> None:
-        """Write the time down."""
-        self._noted = time.monotonic()
-        self._folder.write_seconds(self._before + self._noted - self._started)
+        """Write the time down; nothing where this attempt found the training finished."""
+        if self._started:
+            self._noted = time.monotonic()
+            self._folder.write_seconds(self._before + self._noted - self._started)
 
     def on_decode(self, what: str, done: int, total: int) -> None:
-        """A clip was decoded."""
-        self._note_if_due()
+        """Not yet training."""
 
     def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
         """Training begins."""
-        self._note_if_due()
+        self._started = self._noted = time.monotonic()
 
     def on_step(self, done: int, losses: dict[str, float]) -> None:
         """A step was made."""
-        self._note_if_due()
-
-    def _note_if_due(self) -> None:
         if time.monotonic() - self._noted > _SECONDS_NOTED_EVERY:
             self.note()

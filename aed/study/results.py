@@ -45,7 +45,7 @@ class CellResult:
         batch_size: Labelled clips per step.
         forward_clips: Clips that went forward through the network in training, views counted one by one.
         parameters: Trainable numbers of the network.
-        seconds: Wall-clock time of the training, that of killed attempts included.
+        seconds: Wall-clock time of the training, that of killed attempts included; without pretraining.
         recipe: The resolved recipe as YAML.
         recipe_hash: Its hash.
         commit: Commit of the code that trained; empty where that is unknown.
@@ -54,6 +54,7 @@ class CellResult:
         test_looks: How often this cell was evaluated on its test fold.
         predictions: What the model said about the test fold.
         budget: Name of the label budget: `10percent`, `4perclass`.
+        pretraining_seconds: Wall-clock time of the pretraining, which cells of one fold and seed share; 0 without.
     """
 
     study: str
@@ -80,6 +81,7 @@ class CellResult:
     test_looks: int
     predictions: Predictions
     budget: str = ""
+    pretraining_seconds: float = 0.0
 
 
 _ARROW_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}

@@ -56,6 +56,7 @@ def test_a_result_says_all_it_takes_to_repeat_the_cell(grid: Grid, tmp_path: Pat
     assert json.loads(result.environment)["versions"]["torch"]
     assert json.loads(result.taxonomy) == load_test_fold(cell.recipe, 2, None).taxonomy.to_dict()
     assert result.parameters > 10_000
+    assert result.pretraining_seconds == 0
     assert result.seconds > 0
 
 
@@ -69,6 +70,18 @@ def test_it_is_tested_once_with_the_weights_of_the_last_step(grid: Grid, tmp_pat
     (look,) = read_looks(tmp_path / "ledger.jsonl")
     assert (look.recipe, look.recipe_hash, look.fold) == ("made_tiny-flat", cell.recipe.digest, cell.fold)
     assert (result.test_looks, result.selection) == (1, "final")
+
+
+def test_cells_share_their_pretraining_and_say_what_it_took(tmp_path: Path) -> None:
+    settings = "consistency: null\n      pretrain: {steps: 60, batch_size: 2, segment_seconds: 0.5}"
+    path = write_study(tmp_path, ("consistency: null\n      model.head.name: flat", settings))
+    grid = load_study(path).grid()
+    cells = [cell for cell in grid.cells if cell.fold == 1]
+    results = {cell.name: run(tmp_path / "out", grid, cell) for cell in cells if cell.method == "flat"}
+    assert len(results) == 3
+    (seconds,) = {result.pretraining_seconds for result in results.values()}
+    assert seconds > 0
+    assert {result.unlabelled_clips for result in results.values()} == {6}
 
 
 def test_the_model_of_a_finished_cell_is_removed(grid: Grid, tmp_path: Path) -> None:

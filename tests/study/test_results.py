@@ -44,6 +44,7 @@ def cell(predictions: Predictions, fold: int = 1) -> CellResult:
         test_looks=1,
         predictions=predictions,
         budget="10percent",
+        pretraining_seconds=2.5,
     )
 
 
