@@ -47,18 +47,21 @@ def augment_frames(frames: Tensor, config: SpectrogramAugmentConfig, generator: 
     Returns:
         (batch, frames, mel).
     """
-    resized = _equalize(_resize_and_shift(frames, config, generator), config.equalizer_db, generator)
-    distorted = torch.where(_drawn(frames, config.probability, generator), resized, frames)
-    masked = distorted
-    for _ in range(config.masks):
-        masked = masked * _outside_mask(masked, 1, config.mask_share, generator)[:, :, None]
-        masked = masked * _outside_mask(masked, 2, config.mask_share, generator)[:, None, :]
-    return torch.where(_drawn(frames, config.probability, generator), masked, distorted)
+    distorted = frames.clone()
+    with torch.autocast(frames.device.type, enabled=False):  # places in the grid need more than bf16's eight bits
+        drawn = _drawn(len(frames), config.probability, generator)
+        if len(drawn):  # the grid of no clip is an error
+            resized = _resize_and_shift(frames[drawn].float(), config, generator)
+            distorted[drawn] = _equalize(resized, config.equalizer_db, generator).to(frames.dtype)
+        drawn = _drawn(len(frames), config.probability, generator)
+        masks = _outside_masks((len(drawn), *frames.shape[1:]), config, generator)
+        distorted[drawn] *= masks.to(frames.device, frames.dtype)
+    return distorted
 
 
-def _drawn(frames: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Which clips are distorted: (batch, 1, 1) bool."""
-    return (torch.rand(len(frames), 1, 1, generator=generator) < probability).to(frames.device)
+def _drawn(batch: int, probability: float, generator: torch.Generator) -> Tensor:
+    """Which clips are distorted: (drawn,) int64."""
+    return (torch.rand(batch, generator=generator) < probability).nonzero()[:, 0]
 
 
 def _uniform(batch: int, largest: float, generator: torch.Generator) -> Tensor:
@@ -86,9 +89,18 @@ def _equalize(frames: Tensor, largest_db: float, generator: torch.Generator) -> 
     return amplify(frames, (10 ** (curve_db / 10)).to(frames.device, frames.dtype))
 
 
-def _outside_mask(frames: Tensor, axis: int, share: float, generator: torch.Generator) -> Tensor:
-    batch, size = frames.shape[0], frames.shape[axis]
+def _outside_masks(shape: tuple[int, int, int], config: SpectrogramAugmentConfig, generator: torch.Generator) -> Tensor:
+    """1 where no mask lies, else 0: (batch, frames, mel)."""
+    batch, num_frames, num_mels = shape
+    keep_time, keep_mel = torch.ones(batch, num_frames), torch.ones(batch, num_mels)
+    for _ in range(config.masks):
+        keep_time *= _outside_mask(batch, num_frames, config.mask_share, generator)
+        keep_mel *= _outside_mask(batch, num_mels, config.mask_share, generator)
+    return keep_time[:, :, None] * keep_mel[:, None, :]
+
+
+def _outside_mask(batch: int, size: int, share: float, generator: torch.Generator) -> Tensor:
     width = torch.rand(batch, 1, generator=generator) * share * size
     start = torch.rand(batch, 1, generator=generator) * (size - width)
     position = torch.arange(size)[None]
-    return ((position < start) | (position >= start + width)).to(frames.device, frames.dtype)
+    return ((position < start) | (position >= start + width)).float()

@@ -50,6 +50,23 @@ def test_nothing_asked_for_changes_nothing() -> None:
     torch.testing.assert_close(augmented(random_frames()), random_frames(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_the_probability_is_the_share_of_clips(probability: float) -> None:
+    """Also where no clip of the batch is drawn, or the batch is empty."""
+    for kind in ({"stretch": 0.3}, {"masks": 2}):
+        frames = random_frames(200)
+        change = (augmented(frames, probability=probability, **kind) - frames).abs()
+        changed = change.flatten(1).amax(dim=1) > 1e-3  # an undistorting grid rounds too
+        assert abs(changed.float().mean() - probability) <= 0.1
+    assert augmented(random_frames(0), base=STRONG).shape == (0, FRAMES, MELS)
+
+
+def test_bf16_around_it_does_not_blur_the_grid() -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under_autocast = augmented(random_frames(), base=STRONG)
+    assert torch.equal(under_autocast, augmented(random_frames(), base=STRONG))
+
+
 def test_clips_of_a_batch_are_distorted_differently() -> None:
     frames = random_frames(1).expand(2, -1, -1)
     for strengths in ({"stretch": 0.3}, {"mel_shift": 0.1}, {"mel_stretch": 0.3}, {"equalizer_db": 6.0}, {"masks": 1}):
