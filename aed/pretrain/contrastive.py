@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from aed.encoder.base import Encoder
 from aed.model import pool_over_time
+from aed.pretrain.learner import Learner
 
 
-class ContrastiveLearner(nn.Module):
+class ContrastiveLearner(Learner):
     """An encoder with the projection that pretraining compares in, and that is thrown away afterwards.
 
     Args:
@@ -36,15 +37,7 @@ class ContrastiveLearner(nn.Module):
         )
 
     def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """Compare the views of a batch.
-
-        Args:
-            first: (batch, frames, mel), a view of a segment of each clip.
-            second: (batch, frames, mel), a view of another segment of the same clips.
-
-        Returns:
-            By name: `loss`, a scalar to minimise, and `match`, the share of views whose nearest one is their partner.
-        """
+        """See `Learner.forward`; `match` is the share of views whose nearest one is their partner."""
         pooled = pool_over_time(self.encoder(torch.cat([first, second])).float())
         projected = self.projection(pooled)
         with torch.autocast(projected.device.type, enabled=False):  # bf16 tells similarities apart by 0.004 at best

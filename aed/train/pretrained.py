@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from aed.data.frames import FrameStore
 from aed.data.records import Clip
 from aed.data.waveforms import Progress, cache_folder, file_version
+from aed.encoder.base import Encoder
 from aed.encoder.registry import build_encoder
 from aed.errors import ModelError
 from aed.pretrain.config import PretrainConfig
+from aed.pretrain.learner import Learner
 from aed.pretrain.registry import build_learner
 from aed.pretrain.segments import SegmentPairs
 from aed.storage import write_atomic
@@ -41,6 +44,7 @@ _FORMAT = 1
 """Part of the key: raise it when the same settings pretrain otherwise."""
 _KEY_DIGITS = 20
 _SEGMENTS_PER_CLIP = 2
+_WAITING_TOLD_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,23 @@ def pretrained_encoder(
     """
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
     clips = [clip for clip in unlabelled if clip.clip_id in place]
-    segments = _segments(recipe, config, store, [place[clip.clip_id] for clip in clips], fabric)
-    settings = _settings(recipe, config, clips, fabric)
+    learner = _fresh_learner(recipe, config)
+    segments = SegmentPairs(
+        store,
+        np.asarray([place[clip.clip_id] for clip in clips], dtype=np.int64),
+        num_frames=_segment_frames(recipe, config, learner.encoder),
+        batch_size=config.batch_size,
+        views=config.views,
+        seed=recipe.seed,
+        device=fabric.device,
+    )
+    settings = _settings(recipe, config, clips, fabric, learner.encoder)
     folder = cache_folder() / "pretrained" / hashlib.sha256(settings.encode()).hexdigest()[:_KEY_DIGITS]
     write_atomic(folder / SETTINGS_FILE, settings)
-    with FileLock(folder / _LOCK):  # the operating system frees it, however its holder ends
+    with _locked(folder / _LOCK, config.steps, progress):
         if not (folder / WEIGHTS_FILE).exists():
-            learner = _fresh_learner(recipe, config)
             seconds = pretrain(learner, segments, config, fabric, folder, progress)
-            _write(folder / WEIGHTS_FILE, learner.get_submodule("encoder"), seconds)
+            _write(folder / WEIGHTS_FILE, learner.encoder, seconds)
             (folder / CHECKPOINT).unlink(missing_ok=True)
     weights, seconds = _read(folder / WEIGHTS_FILE)
     forward_seconds = config.steps * segments.batch_size * _SEGMENTS_PER_CLIP * config.segment_seconds
@@ -107,7 +119,7 @@ def pretrained_encoder(
     return Pretrained(weights, record)
 
 
-def _settings(recipe: Recipe, config: PretrainConfig, clips: Sequence[Clip], fabric: Fabric) -> str:
+def _settings(recipe: Recipe, config: PretrainConfig, clips: Sequence[Clip], fabric: Fabric, encoder: Encoder) -> str:
     """All that has a say in the weights, as JSON; device and precision do, since they round differently."""
     parts = {
         "format": _FORMAT,
@@ -115,6 +127,7 @@ def _settings(recipe: Recipe, config: PretrainConfig, clips: Sequence[Clip], fab
         "device": fabric.device.type,
         "precision": fabric.strategy.precision.precision,
         "encoder": recipe.model.encoder.model_dump(mode="json"),
+        "weights": {name: list(tensor.shape) for name, tensor in encoder.state_dict().items()},
         "features": recipe.model.features.model_dump(mode="json"),
         "pretrain": config.model_dump(mode="json"),
         "clips": {clip.clip_id: file_version(clip.path) for clip in clips},
@@ -122,30 +135,36 @@ def _settings(recipe: Recipe, config: PretrainConfig, clips: Sequence[Clip], fab
     return json.dumps(parts, indent=1) + "\n"
 
 
-def _segments(
-    recipe: Recipe, config: PretrainConfig, store: FrameStore, indices: list[int], fabric: Fabric
-) -> SegmentPairs:
-    features, stride = recipe.model.features, build_encoder(recipe.model.encoder).stride_frames
-    embedding_seconds = features.hop_samples * stride / features.rate_hz
-    return SegmentPairs(
-        store,
-        np.asarray(indices, dtype=np.int64),
-        num_frames=max(1, round(config.segment_seconds / embedding_seconds)) * stride,
-        batch_size=config.batch_size,
-        views=config.views,
-        seed=recipe.seed,
-        device=fabric.device,
-    )
+def _segment_frames(recipe: Recipe, config: PretrainConfig, encoder: Encoder) -> int:
+    """Frames of a segment, whole embeddings."""
+    embedding_seconds = recipe.model.features.hop_samples * encoder.stride_frames / recipe.model.features.rate_hz
+    return max(1, round(config.segment_seconds / embedding_seconds)) * encoder.stride_frames
 
 
-def _fresh_learner(recipe: Recipe, config: PretrainConfig) -> nn.Module:
+def _fresh_learner(recipe: Recipe, config: PretrainConfig) -> Learner:
     """Learner with initial weights drawn from the recipe's seed; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         return build_learner(config, build_encoder(recipe.model.encoder))
 
 
-def _write(path: Path, encoder: nn.Module, seconds: float) -> None:
+@contextmanager
+def _locked(path: Path, steps: int, progress: Progress | None) -> Iterator[None]:
+    """Hold a lock, which the operating system frees however its holder ends; say so while another process has it."""
+    lock = FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_WAITING_TOLD_SECONDS)
+        except Timeout:
+            if progress:
+                progress("another run pretrains, waiting", 0, steps)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write(path: Path, encoder: Encoder, seconds: float) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     write_atomic(path, safetensors.torch.save(weights, {"seconds": f"{seconds:.1f}"}))
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from aed.data.waveforms import Progress
 from aed.pretrain.config import PretrainConfig
+from aed.pretrain.learner import Learner
 from aed.pretrain.segments import SegmentPairs
 from aed.train.checkpoint import damaged_checkpoint, load_checkpoint, save_checkpoint
 from aed.train.loop import parameter_groups, set_learning_rate
@@ -21,7 +21,7 @@ _TOLD_EVERY_STEPS = 10
 
 
 def pretrain(
-    learner: nn.Module,
+    learner: Learner,
     segments: SegmentPairs,
     config: PretrainConfig,
     fabric: Fabric,
@@ -31,7 +31,7 @@ def pretrain(
     """Train a learner's encoder, going on from the folder's checkpoint where there is one.
 
     Args:
-        learner: See `aed.pretrain.registry`; trained in place, left in training mode.
+        learner: Trained in place, and left in training mode.
         segments: Pair of views of each step.
         config: Steps, learning rate.
         fabric: Decides device and precision.
@@ -65,7 +65,7 @@ def pretrain(
     return seconds_before + time.monotonic() - started
 
 
-def _restore(folder: Path, learner: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def _restore(folder: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     """Steps done and the seconds that they took."""
     state = load_checkpoint(folder, {})
     if state is None:
@@ -78,5 +78,5 @@ def _restore(folder: Path, learner: nn.Module, optimizer: torch.optim.Optimizer)
         raise damaged_checkpoint(folder, error) from error
 
 
-def _state(step: int, seconds: float, learner: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def _state(step: int, seconds: float, learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     return {"step": step, "seconds": seconds, "learner": learner.state_dict(), "optimizer": optimizer.state_dict()}

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from filelock import FileLock
 
 from aed.errors import ConfigError, ModelError
-from aed.train import pretraining
+from aed.train import pretrained, pretraining
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.dataset import fold_clips
 from aed.train.pretrained import SETTINGS_FILE, WEIGHTS_FILE
@@ -74,11 +75,11 @@ def test_a_probe_keeps_the_pretrained_encoder_and_its_statistics_to_the_bit(
 ) -> None:
     train(manifest, tmp_path / "probe", PROBE)
     (entry,) = entries(cache)
-    pretrained, kept = safetensors.torch.load_file(entry / WEIGHTS_FILE), encoder_of(tmp_path / "probe")
-    assert pretrained.keys() == kept.keys()
+    before, kept = safetensors.torch.load_file(entry / WEIGHTS_FILE), encoder_of(tmp_path / "probe")
+    assert before.keys() == kept.keys()
     assert any("running_mean" in name for name in kept)
     for name, tensor in kept.items():
-        assert torch.equal(tensor, pretrained[name]), name
+        assert torch.equal(tensor, before[name]), name
 
 
 def test_the_head_of_a_probe_learns(manifest: Path, tmp_path: Path) -> None:
@@ -178,6 +179,25 @@ def test_of_two_processes_at_once_one_pretrains_and_the_other_waits(
     assert len(entries(cache)) == 1
     a, b = (record_of(tmp_path / name / "fold1") for name in ("a", "b"))
     assert a["pretraining"] == b["pretraining"]
+
+
+def test_waiting_for_another_run_is_told(
+    manifest: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "_WAITING_TOLD_SECONDS", 0.01)
+    train(manifest, tmp_path / "one", "optim.steps=1")
+    (entry,) = entries(cache)
+    others = FileLock(entry / "lock")
+    others.acquire()
+
+    class Impatient(Recorder):
+        def on_decode(self, what: str, done: int, total: int) -> None:
+            if "another run pretrains" in what:
+                others.release()
+
+    recipe = tiny_recipe(manifest, "consistency=null", PRETRAIN, "optim.steps=1")
+    train_run(recipe, 1, None, RunOptions(tmp_path / "other", accelerator="cpu"), Impatient())
+    assert not others.is_locked
 
 
 def test_clips_that_cannot_be_read_are_left_out(tmp_path: Path, cache: Path) -> None:
