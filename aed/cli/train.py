@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aed.errors import ConfigError
 from aed.resources import recipes_folder
+from aed.study.capacity import cores
 
 if TYPE_CHECKING:
     from aed.ontology.taxonomy import Taxonomy
@@ -152,11 +153,6 @@ def _train_all(
 def _outcome(code: int, line: str) -> str:
     """What a fold's process said last, and which signal ended it, if any: a process without memory says nothing."""
     return line if code >= 0 else f"ended by {signal.Signals(-code).name}; its last line: {line or '(none)'}"
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
