@@ -116,4 +116,5 @@ def amplify(features: Tensor, power_gain: Tensor) -> Tensor:
         features: (batch, frames, mel).
         power_gain: Broadcasts against `features`; not negative.
     """
-    return logmel_from_power(power_gain * power_from_logmel(features))
+    # as logmel_from_power(power_gain * power_from_logmel(features)), without an array for each operation
+    return (features / _SCALE).expm1_().mul_(power_gain).log1p_().mul_(_SCALE)

@@ -29,4 +29,4 @@ def mixup_weights(batch: int, alpha: float, generator: torch.Generator) -> tuple
 def mix(values: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """Blend rows with their partners: (batch, ...) -> (batch, ...)."""
     shaped = weight.to(values.device, values.dtype).view(-1, *[1] * (values.ndim - 1))
-    return shaped * values + (1 - shaped) * values[partner.to(values.device)]
+    return torch.lerp(values[partner.to(values.device)], values, shaped)

@@ -95,7 +95,9 @@ def fit(
     if optim.freeze_encoder:
         model.encoder.requires_grad_(False)
     average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
-    optimizer: torch.optim.Optimizer = torch.optim.AdamW(parameter_groups(model, optim.weight_decay), lr=optim.lr)
+    optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+        parameter_groups(model, optim.weight_decay), lr=optim.lr, fused=True
+    )
     average.to(fabric.device)
     objective.to(fabric.device)
     parts: Parts = {"model": model, "average": average, "objective": objective, "optimizer": optimizer}
