@@ -7,24 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from aed.data.batches import StepBatches, step_loader
 from aed.model import TreeModel
+from aed.train.average import start_average, update_average
 from aed.train.checkpoint import damaged_checkpoint, load_checkpoint, save_checkpoint
 from aed.train.objective import Objective
 from aed.train.recipe import OptimConfig
 
-_EMA_WARMUP_STEPS = 10
-"""The average forgets faster at first: decay = min(ema_decay, (1 + steps) / (this + steps)), as in TensorFlow's EMA."""
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 Parts = dict[str, nn.Module | torch.optim.Optimizer]
 """What a checkpoint holds the state of."""
 
@@ -94,7 +90,7 @@ def fit(
     """
     if optim.freeze_encoder:
         model.encoder.requires_grad_(False)
-    average = AveragedModel(model, multi_avg_fn=_ema(optim.ema_decay), use_buffers=True)
+    average = start_average(model)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(
         parameter_groups(model, optim.weight_decay), lr=optim.lr, fused=True
     )
@@ -102,7 +98,6 @@ def fit(
     objective.to(fabric.device)
     parts: Parts = {"model": model, "average": average, "objective": objective, "optimizer": optimizer}
     first_step = _restore(session, parts)
-    teacher = cast(TreeModel, average.module).eval()
     network, optimizer = fabric.setup(model, optimizer)
     model.train()
     model.encoder.train(not optim.freeze_encoder)  # else batch norm's statistics would move
@@ -113,22 +108,21 @@ def fit(
     for step, batch in enumerate(loader, first_step):
         set_learning_rate(optimizer, optim, step)
         with fabric.autocast():
-            losses = objective(network, model, teacher, batch, step)
+            losses = objective(network, model, average, batch, step)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(losses.total)
         optimizer.step()
         if fabric.world_size > 1:
             _share_buffers(model)
             _share_buffers(objective)
-        average.update_parameters(model)
-        teacher.eval()
+        update_average(average, model, step, optim.ema_decay)
         session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
         if session.on_average:
-            session.on_average(step + 1, teacher)
+            session.on_average(step + 1, average)
         if fabric.is_global_zero and time.monotonic() - last_saved > session.checkpoint_seconds:
             save_checkpoint(session.folder, _state(session, step + 1, parts))
             last_saved = time.monotonic()
-    return teacher
+    return average
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
@@ -152,20 +146,6 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     matrices = [parameter for parameter in learning if parameter.ndim > 1]
     vectors = [parameter for parameter in learning if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def _ema(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    @torch.no_grad()
-    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
-        steps = int(count)
-        share = 1 - min(decay, (1 + steps) / (_EMA_WARMUP_STEPS + steps))
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, share)
-        else:  # counters of batch norm, index buffers
-            for target, source in zip(averaged, current, strict=True):
-                target.copy_(source)
-
-    return update
 
 
 def _share_buffers(module: nn.Module) -> None:

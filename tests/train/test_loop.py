@@ -1,4 +1,4 @@
-"""The loop: learning rate, what decays, and the average of the weights."""
+"""The loop: learning rate and what decays."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aed.train.dataset import recipe_taxonomy
-from aed.train.loop import _ema, learning_rate, parameter_groups
+from aed.train.loop import learning_rate, parameter_groups
 from aed.train.recipe import OptimConfig
 from aed.train.run import fresh_model
 from tests.tiny_corpus import tiny_recipe
@@ -42,15 +41,3 @@ def test_biases_and_scales_do_not_decay(manifest: Path) -> None:
     assert all(parameter.ndim > 1 for parameter in decayed["params"])
     assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
     assert others["params"]
-
-
-def test_the_average_forgets_faster_at_first_and_copies_counters() -> None:
-    averaged, current = [torch.zeros(2)], [torch.ones(2)]
-    _ema(0.99)(averaged, current, torch.tensor(0))
-    assert averaged[0] == pytest.approx(0.9)  # 1 - 1/10
-    averaged = [torch.zeros(2)]
-    _ema(0.99)(averaged, current, torch.tensor(10_000))
-    assert averaged[0] == pytest.approx(0.01)
-    counter = [torch.tensor([0])]
-    _ema(0.99)(counter, [torch.tensor([7])], torch.tensor(3))
-    assert counter[0].item() == 7
