@@ -70,15 +70,23 @@ def _uniform(batch: int, largest: float, generator: torch.Generator) -> Tensor:
 
 def _resize_and_shift(frames: Tensor, config: SpectrogramAugmentConfig, generator: torch.Generator) -> Tensor:
     batch, num_frames, num_mels = frames.shape
-    affine = torch.zeros(batch, 2, 3)
-    affine[:, 0, 0] = 1 + _uniform(batch, config.mel_stretch, generator)
-    affine[:, 0, 2] = 2 * _uniform(batch, config.mel_shift, generator)  # the grid runs from -1 to 1
-    affine[:, 1, 1] = 1 + _uniform(batch, config.stretch, generator)
-    affine[:, 1, 2] = _uniform(batch, config.stretch, generator)
-    grid = torch.nn.functional.affine_grid(affine, [batch, 1, num_frames, num_mels], align_corners=False)
+    mel_scale = 1 + _uniform(batch, config.mel_stretch, generator)
+    mel_shift = 2 * _uniform(batch, config.mel_shift, generator)  # the grid runs from -1 to 1
+    time_scale = 1 + _uniform(batch, config.stretch, generator)
+    time_shift = _uniform(batch, config.stretch, generator)
+    mel_places = _places(num_mels) * mel_scale[:, None] + mel_shift[:, None]
+    time_places = _places(num_frames) * time_scale[:, None] + time_shift[:, None]
+    # an affine grid along the axes, which torch's affine_grid() makes eight times as slowly
+    shape = (batch, num_frames, num_mels)
+    grid = torch.stack([mel_places[:, None, :].expand(shape), time_places[:, :, None].expand(shape)], dim=-1)
     grid = grid.to(frames.device, frames.dtype)
     resized = torch.nn.functional.grid_sample(frames[:, None], grid, padding_mode="zeros", align_corners=False)
     return resized[:, 0]
+
+
+def _places(size: int) -> Tensor:
+    """Centres of the pixels of an axis that runs from -1 to 1: (size,)."""
+    return (2 * torch.arange(size) + 1) / size - 1
 
 
 def _equalize(frames: Tensor, largest_db: float, generator: torch.Generator) -> Tensor:
