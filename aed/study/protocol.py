@@ -43,7 +43,8 @@ def protocol_section(found: LabelEfficiency) -> list[Block]:
     names = augmentation_names(found.study.cells)
     header = (
         *("method", "labels", "runs", "labelled clips", "unlabelled clips", "steps", "batch size", "augmentation"),
-        *("parameters", "forward clips", "seconds a run", "seconds", "test looks", "commits", "recipe hashes"),
+        *("parameters", "forward clips", "seconds a run", "seconds", "seconds of pretraining, shared", "test looks"),
+        *("commits", "recipe hashes"),
     )
     rows = tuple(_protocol_row(outcome, found.study, names) for outcome in found.outcomes)
     blocks: list[Block] = [
@@ -95,6 +96,7 @@ def _protocol_row(outcome: Outcome, study: StudyCells, augmentations: dict[str, 
         ", ".join(sorted({augmentations[cell.recipe] for cell in cells})),
         *(_span(getattr(cell, field) for cell in cells) for field in ("parameters", "forward_clips", "seconds")),
         _number(sum(cell.seconds for cell in cells)),
+        _span(cell.pretraining_seconds for cell in cells),
         str(sum(cell.test_looks for cell in cells)),
         _commits(cells),
         hashes[0] if len(hashes) == 1 else f"{hashes[0]} and {len(hashes) - 1} more",
@@ -102,7 +104,11 @@ def _protocol_row(outcome: Outcome, study: StudyCells, augmentations: dict[str, 
 
 
 def _augmentation(cell: CellResult) -> str:
-    settings = recipe_settings(cell.recipe).get("augment")
+    """Return all that distorts the cell's clips: the recipe's `augment`, and the student's view in consistency."""
+    recipe = recipe_settings(cell.recipe)
+    settings = dict(recipe.get("augment") or {})
+    if frames := (recipe.get("consistency") or {}).get("frames"):
+        settings["consistency.frames"] = frames
     return str(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)) if settings else "as the recipe says"
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
+
 from aed.study.label_efficiency import label_efficiency
 from aed.study.ledger import TestLook, append_look
 from aed.study.protocol import augmentation_names, count_test_looks, protocol_line, protocol_section
@@ -38,6 +40,23 @@ def test_the_section_prints_the_augmentation_and_every_method_and_budget() -> No
     assert '{"threads": 1}' in words
     rows = next(block.rows for block in section if hasattr(block, "rows"))
     assert [row[:3] for row in rows[:2]] == [("flat method", "10 %", "4"), ("tree method", "10 %", "4")]
+
+
+def test_what_distorts_the_view_of_a_consistent_student_is_augmentation_too() -> None:
+    cells = made_study()
+    recipe = yaml.safe_load(cells[-1].recipe) | {"consistency": {"frames": {"mask_share": 0.3}}}
+    cells[-1] = replace(cells[-1], recipe=yaml.safe_dump(recipe))
+    assert sorted(set(augmentation_names(cells).values())) == ["A", "B"]
+    words = "\n".join(map(str, protocol_section(label_efficiency(by_selection(cells)[0]))))
+    assert "mask_share: 0.3" in words
+
+
+def test_the_time_of_pretraining_is_told_apart() -> None:
+    cells = [replace(cell, pretraining_seconds=321.0) for cell in made_study()]
+    (table,) = (block for block in protocol_section(label_efficiency(by_selection(cells)[0])) if hasattr(block, "rows"))
+    assert {dict(zip(table.header, row, strict=True))["seconds of pretraining, shared"] for row in table.rows} == {
+        "321"
+    }
 
 
 def test_looks_are_those_of_the_cells_and_of_the_ledger(tmp_path: Path) -> None:
