@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
 
 from aed.encoder.base import Encoder
 from aed.encoder.first_block import FirstBlock
+from aed.encoder.mean_pool import MeanPool
 
 Size = Literal["small", "medium", "large"]
 
@@ -60,6 +60,7 @@ class CnnEncoder(Encoder):
             self.blocks.append(_block(before, after, (time, mel)) if self.blocks else FirstBlock(after))
             self.receptive_field_frames += (_KERNEL - 1 + time - 1) * self.stride_frames
             self.stride_frames *= time
+        self.mean_over_mel = MeanPool(1, None)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -67,8 +68,8 @@ class CnnEncoder(Encoder):
         maps = frames
         for block in self.blocks:
             maps = block(maps)
-        # the mean over mel; torch's mean() over an inner axis of channels-last maps takes eight times as long
-        return avg_pool2d(maps, (1, maps.shape[3]))[..., 0].transpose(1, 2)
+        pooled: Tensor = self.mean_over_mel(maps)
+        return pooled[..., 0].transpose(1, 2)
 
 
 def _block(before: int, after: int, pool: tuple[int, int]) -> nn.Sequential:
@@ -76,5 +77,5 @@ def _block(before: int, after: int, pool: tuple[int, int]) -> nn.Sequential:
         nn.Conv2d(before, after, _KERNEL, padding=_KERNEL // 2, bias=False),
         nn.BatchNorm2d(after),
         nn.ReLU(inplace=True),
-        nn.AvgPool2d(pool) if pool != (1, 1) else nn.Identity(),
+        MeanPool(*pool) if pool != (1, 1) else nn.Identity(),
     )

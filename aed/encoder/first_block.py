@@ -19,10 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from aed.encoder.mean_pool import MeanPool, sum_in_pairs
+
 _KERNEL, _POOL = 3, 2
 _PATCH = _KERNEL + _POOL - 1
 _PHASES = tuple((row, column) for row in range(_POOL) for column in range(_POOL))
 """Where in the patch the kernel lies, for each of the maps that are averaged."""
+_PATCHES_AT_ONCE = 8_192
+"""Whose products are summed at once: half a megabyte in float32."""
 
 
 class FirstBlock(nn.Sequential):
@@ -37,7 +41,7 @@ class FirstBlock(nn.Sequential):
             nn.Conv2d(1, channels, _KERNEL, padding=_KERNEL // 2, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.AvgPool2d(_POOL),
+            MeanPool(_POOL, _POOL),
         )
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -60,11 +64,10 @@ class FirstBlock(nn.Sequential):
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else frames.dtype
         with torch.autocast("cpu", enabled=False):
             patches = _patches(frames.detach().to(dtype))
-            exact = patches.to(norm.weight.dtype)
-            moments = exact @ exact.T / exact.shape[1]
-            kernels = _folded_kernels(convolution.weight, norm, moments, len(_PHASES) * exact.shape[1], dtype)
+            moments = _moments(patches, norm.weight.dtype)
+            kernels = _folded_kernels(convolution.weight, norm, moments, len(_PHASES) * patches.shape[1], dtype)
             maps = [(patches.T @ kernel).relu_() for kernel in kernels]
-            pooled: Tensor = (maps[0] + maps[1]).add_(maps[2]).add_(maps[3])
+            pooled = sum_in_pairs(maps)
             shape = (len(frames), frames.shape[1] // _POOL, frames.shape[2] // _POOL, -1)
             return pooled.view(shape).permute(0, 3, 1, 2)
 
@@ -100,6 +103,12 @@ def _patches(frames: Tensor) -> Tensor:
     places = ((row, column) for row in range(_PATCH) for column in range(_PATCH))
     taps = [padded[:, row : row + num_frames : _POOL, column : column + num_mels : _POOL] for row, column in places]
     return torch.stack([*taps, frames.new_ones(batch, num_frames // _POOL, num_mels // _POOL)]).flatten(1)
+
+
+def _moments(patches: Tensor, dtype: torch.dtype) -> Tensor:
+    """Mean products of the taps, (tap, patch) -> (tap, tap): of some patches at a time, which stay in the cache."""
+    parts = (part.to(dtype) for part in torch.split(patches, _PATCHES_AT_ONCE, dim=1))
+    return torch.stack([part @ part.T for part in parts]).sum(dim=0) / patches.shape[1]
 
 
 def _placed(kernel: Tensor, row: int, column: int) -> Tensor:
