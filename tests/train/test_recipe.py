@@ -142,7 +142,7 @@ def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> No
 
 def test_thresholds_of_leaves_do_not_adapt_with_several_labels(path: Path) -> None:
     multi = ["taxonomy={task: multi, none_of_these: false}", "consistency={leaf_threshold: adaptive}"]
-    with pytest.raises(ConfigError, match="consistency.leaf_threshold is 'adaptive', but a multi-label tree"):
+    with pytest.raises(ConfigError, match="leaf_threshold is 'adaptive', but a multi-label tree"):
         load_recipe(path, multi)
     assert load_recipe(path, [*multi, "consistency.leaf_threshold=fixed"]).consistency is not None
 
