@@ -26,6 +26,7 @@ from aed.train.checkpoint import load_checkpoint
 from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.loop import OnAverage, Session, fit
+from aed.train.memory import keep_freed_memory
 from aed.train.objective import Objective
 from aed.train.pretrained import pretrained_encoder
 from aed.train.provenance import environment, source_commit
@@ -90,6 +91,7 @@ def train_run(
     check_accelerator(options.accelerator)
     if (finished := check_folder(recipe, options)) is not None:
         return finished
+    keep_freed_memory()
     started, commit = time.monotonic(), source_commit()  # at the start: the checkout may move on meanwhile
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
     identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest}
