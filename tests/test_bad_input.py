@@ -125,7 +125,7 @@ def test_a_wrong_recipe(damage: Callable[[str], str], message: str, recipe: Path
         (
             (
                 *("--set", "taxonomy.task=multi", "--set", "optim.short_window_weight=0"),
-                *("--set", "optim.made_silence_share=0"),
+                *("--set", "optim.made_silence_share=0", "--set", "consistency.leaf_threshold=fixed"),
             ),
             "Set none_of_these to false",
         ),

@@ -166,7 +166,7 @@ def _locked(path: Path, steps: int, progress: Progress | None) -> Iterator[None]
 
 def _write(path: Path, encoder: Encoder, seconds: float) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
-    write_atomic(path, safetensors.torch.save(weights, {"seconds": f"{seconds:.1f}"}))
+    write_atomic(path, safetensors.torch.save(weights, {"seconds": f"{seconds:.3f}"}))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], float]:

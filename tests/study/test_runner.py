@@ -40,10 +40,16 @@ def fake_command(folder: Path, seconds: float) -> list[str]:
 
 
 def run_command(folder: Path, worker: list[str]) -> subprocess.Popen[str]:
-    """Start a study with two workers in a process of its own."""
+    """Start a study with two workers in a process of its own, which Ctrl-C reaches even where these tests run in the
+    background: a shell lets what it starts there ignore SIGINT, and children inherit it.
+    """
     StudyFolder(folder / "out").write_grid(load_study(folder / "study.yaml").grid())
     command = [sys.executable, killed_study.__file__, str(folder / "out"), "2", *worker]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def run_here(folder: Path) -> StudyProgress:
