@@ -125,7 +125,7 @@ class CellFolder:
 
     def write_seconds(self, seconds: float) -> None:
         """Note the time that all attempts took."""
-        write_atomic(self.path / _SECONDS, json.dumps({"seconds": round(seconds, 1)}))
+        write_atomic(self.path / _SECONDS, json.dumps({"seconds": round(seconds, 3)}))
 
 
 @dataclass(frozen=True)
