@@ -3,6 +3,8 @@
 Arguments: trace file, seconds a cell takes, folder of the study. The trace gets a line `begin CELL` and `end CELL`. A
 file `CELL.error`, `CELL.crash` or `CELL.kill` beside the trace makes that cell fail with an error of ours, a defect, or
 a signal.
+
+It runs as a process of its own and so imports nothing of `tests`: a dependency installs a package of that name.
 """
 
 from __future__ import annotations

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import aed.study.parallel
 from aed.study.parallel import FoldJob, last_line, train_folds
-
-WAIT_SECONDS = 60
-"""Longest that a process of a test may take to come or go."""
+from tests.study.processes import WAIT_SECONDS, is_alive, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -91,18 +86,3 @@ def test_an_interrupt_ends_the_children(number: signal.Signals, tmp_path: Path) 
     assert parent.returncode
     assert "KeyboardInterrupt" in stderr
     wait_until(lambda: not any(is_alive(int(last_line(log))) for log in logs))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return True

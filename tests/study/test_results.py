@@ -13,39 +13,14 @@ import pytest
 from aed.errors import DataError
 from aed.study.predictions import Predictions
 from aed.study.results import CellResult, read_results, write_results
+from tests.study.made_study import made_cell
 from tests.study.small_study import multi_label, single_label
 
 LOG_P = np.log(np.array([[1, 0.5, 0.5, 0.25, 0.25], [1, 0.9, 0.1, 0.8, 0.1]], dtype=np.float32))
 
 
 def cell(predictions: Predictions, fold: int = 1) -> CellResult:
-    return CellResult(
-        study="made/small",
-        method="flat",
-        title="flat softmax",
-        labels_percent=10,
-        label_draw=2,
-        fold=fold,
-        seed=1,
-        selection="final",
-        labelled_clips=6,
-        unlabelled_clips=0,
-        labels_per_class=3.0,
-        steps=5,
-        batch_size=4,
-        forward_clips=20,
-        parameters=100,
-        seconds=1.5,
-        recipe="name: ärger\n",
-        recipe_hash="abc",
-        commit="",
-        environment="{}",
-        taxonomy="{}",
-        test_looks=1,
-        predictions=predictions,
-        budget="10percent",
-        pretraining_seconds=2.5,
-    )
+    return made_cell("flat", 10, 2, fold, predictions, recipe="name: ärger\n", commit="", pretraining_seconds=2.5)
 
 
 CELLS = (cell(single_label([4, 5, 2], [4, 4, 2])), cell(multi_label([[1, 1, 0, 1, -1]] * 2, LOG_P, [0, 3, 1, 2, 1]), 2))

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,9 @@ from aed.study.runner import run_study
 from aed.study.study_file import load_study
 from aed.study.study_folder import Claim, StudyFolder
 from tests.study import fake_worker, killed_study
+from tests.study.processes import WAIT_SECONDS, is_alive, wait_until
 from tests.study.tiny_study import write_study
 
-WAIT_SECONDS = 120
 CELL_SECONDS = 0.3
 CELLS = 12
 
@@ -75,20 +74,6 @@ def traced(folder: Path, word: str) -> Counter[str]:
 
 def asked_for(folder: Path) -> list[str]:
     return [cell.name for cell in load_study(folder / "study.yaml").grid().cells]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def is_alive(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def worker_ids(folder: Path) -> set[int]:
