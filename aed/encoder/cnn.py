@@ -1,12 +1,14 @@
 """A small convolutional network over log-mel frames, in three sizes.
 
 A plain VGG-like stack (PANNs' Cnn6 without its fully connected layers, Kong et al. 2020), with these departures: the
-time axis is pooled in the first two blocks only, so that an embedding comes every 80 ms; frequency is averaged at the
-end; time is left to the model's own pooling.
+first block is a convolution of 4 x 4 at a stride of 2 instead of one of 3 x 3 that is pooled, which sees as much and
+spares the largest maps; the time axis is pooled in the first two blocks only, so that an embedding comes every 80 ms;
+frequency is averaged at the end; time is left to the model's own pooling.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -14,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from aed.encoder.base import Encoder
-from aed.encoder.first_block import FirstBlock
 from aed.encoder.mean_pool import MeanPool
 
 Size = Literal["small", "medium", "large"]
@@ -24,10 +25,10 @@ CHANNELS: dict[Size, tuple[int, ...]] = {
     "medium": (32, 64, 128, 320),  # 0.5 M
     "large": (96, 192, 384, 896),  # 4 M
 }
-_TIME_STRIDES = (2, 2, 1, 1)
-"""Pooling of time after each block: 4 frames of 20 ms make an embedding of 80 ms."""
-_MEL_STRIDES = (2, 2, 2, 1)
+_STEM_KERNEL, _STEM_STRIDE = 4, 2
 _KERNEL = 3
+_POOLS = ((2, 2), (1, 2), (1, 1))
+"""Pooling of time and mel after each later block: 4 frames of 20 ms make an embedding of 80 ms."""
 
 
 class CnnConfig(BaseModel):
@@ -45,7 +46,7 @@ class CnnConfig(BaseModel):
 
 
 class CnnEncoder(Encoder):
-    """Four blocks of convolution, batch norm, ReLU and average pooling.
+    """Four blocks of convolution, batch norm and ReLU; the first convolution strides, later maps are average-pooled.
 
     Args:
         config: Size of the network.
@@ -54,22 +55,31 @@ class CnnEncoder(Encoder):
     def __init__(self, config: CnnConfig) -> None:
         super().__init__()
         channels = CHANNELS[config.size]
-        self.blocks = nn.ModuleList()
-        self.dim, self.stride_frames, self.receptive_field_frames = channels[-1], 1, 1
-        for before, after, time, mel in zip((1, *channels), channels, _TIME_STRIDES, _MEL_STRIDES, strict=False):
-            self.blocks.append(_block(before, after, (time, mel)) if self.blocks else FirstBlock(after))
-            self.receptive_field_frames += (_KERNEL - 1 + time - 1) * self.stride_frames
-            self.stride_frames *= time
+        self.blocks = nn.ModuleList([_stem(channels[0])])
+        self.stride_frames, self.receptive_field_frames = _STEM_STRIDE, _STEM_KERNEL
+        for (before, after), pool in zip(pairwise(channels), _POOLS, strict=True):
+            self.blocks.append(_block(before, after, pool))
+            self.receptive_field_frames += (_KERNEL - 1 + pool[0] - 1) * self.stride_frames
+            self.stride_frames *= pool[0]
+        self.dim = channels[-1]
         self.mean_over_mel = MeanPool(1, None)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack memory_format
 
     def forward(self, frames: Tensor) -> Tensor:
         """Embed frames; see `Encoder.forward`."""
-        maps = frames
+        maps = frames[:, None].contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             maps = block(maps)
         pooled: Tensor = self.mean_over_mel(maps)
         return pooled[..., 0].transpose(1, 2)
+
+
+def _stem(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, channels, _STEM_KERNEL, _STEM_STRIDE, padding=_STEM_KERNEL // 2 - 1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _block(before: int, after: int, pool: tuple[int, int]) -> nn.Sequential:
