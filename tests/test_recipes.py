@@ -37,7 +37,7 @@ def test_the_recipes_of_the_first_issue_are_there() -> None:
 def test_a_shipped_recipe_trains(path: Path, tmp_path: Path) -> None:
     as_shipped = load_recipe(path)
     assert as_shipped.name == path.parent.name
-    overrides = [*FEW_STEPS, *(["consistency.batch_size=4"] if as_shipped.consistency else [])]
+    overrides = [*FEW_STEPS, *(["consistency.batch_size=4", "consistency.pool=all"] if as_shipped.consistency else [])]
     if as_shipped.data.source.startswith("folder:"):
         write_demo_corpus(tmp_path / "corpus", 2, np.random.default_rng(0))
         overrides.append(f"data.source=folder:{tmp_path / 'corpus'}")

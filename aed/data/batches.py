@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     Attributes:
         frames: (labelled, frames, mel), of distorted views, shifted and scaled.
         targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi).
-        weak: (unlabelled, frames, mel), clean, only shifted and scaled; empty without consistency.
+        weak: (unlabelled, frames, mel), clean, only shifted and scaled; empty where none teaches.
         strong: (unlabelled, frames, mel), of distorted views of the same pieces, shifted and scaled.
     """
 
@@ -71,7 +71,7 @@ class StepBatches(Dataset[Batch]):
         unlabelled: Indices into the store, (clip,) int64; may be empty.
         num_frames: Length of every piece in a batch; longer clips are cut at a random place, shorter ones padded.
         batch_size: Labelled clips per step.
-        unlabelled_batch_size: Unlabelled clips per step, 0 without consistency.
+        unlabelled_batch_size: Unlabelled clips per step, 0 where none teaches.
         no_events: Rows that are silence or noise made by formula, if any.
         weak: Shift and gain of clean unlabelled clips.
         strong: Shift and gain of distorted views, of labelled and of unlabelled clips.

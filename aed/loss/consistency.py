@@ -32,6 +32,8 @@ class ConsistencyConfig(BaseModel):
         nodes: `all`: a clip teaches its deepest sure node; `leaves`: only leaves are taught, as a flat classifier's
             consistency does.
         batch_size: Unlabelled clips per step.
+        pool: Which clips teach: `all` training clips, as in FixMatch, or only the `unlabelled`: a teacher's guess is no
+            better than a leaf's label. With all labels in use nothing is left to learn from then.
         ramp_fraction: Share of training over which the weight grows from 0, while the teacher still knows little.
         frames: How the student's view of an unlabelled clip is distorted, more than the labelled clips are.
     """
@@ -43,6 +45,7 @@ class ConsistencyConfig(BaseModel):
     leaf_threshold: Literal["fixed", "adaptive"] = "fixed"
     nodes: Literal["all", "leaves"] = "all"
     batch_size: int = Field(32, gt=0)
+    pool: Literal["all", "unlabelled"] = "all"
     ramp_fraction: float = Field(0.4, ge=0, le=1)
     frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig(probability=0.9, mask_share=0.3)
 

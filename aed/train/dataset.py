@@ -26,13 +26,15 @@ class FoldClips:
 
     Attributes:
         fold: Number of the held-out fold; None where nothing is held out.
+        training: All clips that teach in any way: training clips and those of the further sources.
         labelled: Training clips whose labels may be used.
-        unlabelled: Clips that teach by consistency: all training clips and those of the further sources.
+        unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
         test: Held-out clips.
         left_out: Clips outside the held-out fold that share a content group with it: they teach nothing.
     """
 
     fold: int | None
+    training: tuple[Clip, ...]
     labelled: tuple[Clip, ...]
     unlabelled: tuple[Clip, ...]
     test: tuple[Clip, ...]
@@ -93,10 +95,13 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
     held_out = {clip.group for clip in test}
+    training = tuple(clip for clip in (*train, *clips.further) if clip.group not in held_out)
+    labelled = tuple(clip for clip in labelled if clip.group not in held_out)
     return FoldClips(
         fold,
-        labelled=tuple(clip for clip in labelled if clip.group not in held_out),
-        unlabelled=tuple(clip for clip in (*train, *clips.further) if clip.group not in held_out),
+        training=training,
+        labelled=labelled,
+        unlabelled=_consistency_clips(recipe, training, labelled),
         test=test,
         left_out=tuple(clip for clip in (*train, *clips.further) if clip.group in held_out),
     )
@@ -105,6 +110,15 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
     """Held-out clips of a fold, never trained on."""
     return fold_clips(recipe, fold, root).test
+
+
+def _consistency_clips(recipe: Recipe, training: tuple[Clip, ...], labelled: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    if recipe.consistency is None:
+        return ()
+    if recipe.consistency.pool == "all":
+        return training
+    with_label = {clip.clip_id for clip in labelled}
+    return tuple(clip for clip in training if clip.clip_id not in with_label)
 
 
 def _source_clips(recipe: Recipe, root: Path | None) -> tuple[Clip, ...]:

@@ -60,7 +60,7 @@ class Objective(nn.Module):
         """
         generator = torch.Generator().manual_seed(_step_seed(self._seed, step, self._rank))
         frames = augment_frames(batch.frames, self._recipe.augment.frames, generator)
-        if self._recipe.consistency is not None:
+        if self._recipe.consistency is not None and len(batch.strong):
             strong = augment_frames(batch.strong, self._recipe.consistency.frames, generator)
             frames = torch.cat([frames, strong])
         labelled = len(batch.frames)
@@ -84,7 +84,7 @@ class Objective(nn.Module):
                 short, blend * targets + (1 - blend) * partner_targets, counts * partner_counts
             )
             total = total + self._recipe.optim.short_window_weight * named["window"]
-        if self._consistency is not None:
+        if self._consistency is not None and len(batch.weak):
             with torch.no_grad():
                 judged: NodeScores = teacher(batch.weak)
             named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, labelled, None))

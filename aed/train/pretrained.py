@@ -65,7 +65,7 @@ def pretrained_encoder(
     recipe: Recipe,
     config: PretrainConfig,
     store: FrameStore,
-    unlabelled: Sequence[Clip],
+    training: Sequence[Clip],
     fabric: Fabric,
     progress: Progress | None = None,
 ) -> Pretrained:
@@ -78,7 +78,7 @@ def pretrained_encoder(
         recipe: Encoder, front end, seed.
         config: How to pretrain.
         store: Frames of the clips.
-        unlabelled: Training clips; those that the store skipped are left out.
+        training: Training clips; those that the store skipped are left out.
         fabric: Decides device and precision; one process does all the work.
         progress: Told of some steps.
 
@@ -88,7 +88,7 @@ def pretrained_encoder(
         StorageError: The cache cannot be written.
     """
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
-    clips = [clip for clip in unlabelled if clip.clip_id in place]
+    clips = [clip for clip in training if clip.clip_id in place]
     learner = _fresh_learner(recipe, config)
     segments = SegmentPairs(
         store,

@@ -113,7 +113,7 @@ def train_run(
     if recipe.pretrain:
         with fabric.rank_zero_first():  # the first process pretrains, the others read what it left
             pretrained = pretrained_encoder(
-                recipe, recipe.pretrain, store, clips.unlabelled, fabric, listener.on_decode if first else None
+                recipe, recipe.pretrain, store, clips.training, fabric, listener.on_decode if first else None
             )
         model.encoder.load_state_dict(pretrained.weights)
         pretraining = pretrained.record
@@ -157,14 +157,18 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) 
         "seed": recipe.seed,
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),
-        "unlabelled_clips": len(clips.unlabelled) if recipe.consistency or recipe.pretrain else 0,
-        "forward_clips": recipe.optim.steps * forward_clips_per_step(recipe) + pretraining_clips,
+        "unlabelled_clips": len(clips.training if recipe.pretrain else clips.unlabelled),
+        "forward_clips": recipe.optim.steps * _forward_clips_per_step(recipe, clips) + pretraining_clips,
     }
 
 
-def forward_clips_per_step(recipe: Recipe) -> int:
+def _forward_clips_per_step(recipe: Recipe, clips: FoldClips) -> int:
     """Clips that go through the network in a step: labelled ones, and unlabelled ones through student and teacher."""
-    return recipe.optim.batch_size + (2 * recipe.consistency.batch_size if recipe.consistency else 0)
+    return recipe.optim.batch_size + 2 * _unlabelled_batch_size(recipe, len(clips.unlabelled))
+
+
+def _unlabelled_batch_size(recipe: Recipe, unlabelled_clips: int) -> int:
+    return recipe.consistency.batch_size if recipe.consistency and unlabelled_clips else 0
 
 
 def fresh_model(recipe: Recipe, taxonomy: Taxonomy) -> TreeModel:
@@ -210,7 +214,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:
     """All clips of the sources, held-out ones too, so that every fold shares one store."""
-    unique = {clip.clip_id: clip for clip in (*clips.unlabelled, *clips.left_out, *clips.test)}
+    unique = {clip.clip_id: clip for clip in (*clips.training, *clips.left_out, *clips.test)}
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
 
 
@@ -219,7 +223,7 @@ def _batches(recipe: Recipe, model: TreeModel, clips: FoldClips, store: FrameSto
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
     labelled = tuple(clip for clip in clips.labelled if clip.clip_id in place)
     unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
-    unlabelled_batch_size = recipe.consistency.batch_size if recipe.consistency else 0
+    unlabelled_batch_size = _unlabelled_batch_size(recipe, len(unlabelled))
     if optim.batch_size % processes or unlabelled_batch_size % processes:
         raise ConfigError(
             f"batch sizes {optim.batch_size} and {unlabelled_batch_size} cannot be shared by {processes} processes"

@@ -114,6 +114,21 @@ def test_only_labels_of_the_budget_are_used(manifest: Path, tmp_path: Path) -> N
     assert not {clip.group for clip in clips.test} & {clip.group for clip in clips.unlabelled}
 
 
+def test_consistency_may_leave_labelled_clips_alone(manifest: Path, tmp_path: Path) -> None:
+    budget = read_label_budget("esc10", "10percent", 2, 1)
+    write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
+    recipe = tiny_recipe(manifest, *ESC10, "data.labels_percent=10", "data.label_draw=2", "consistency.pool=unlabelled")
+    clips = fold_clips(recipe, 1, tmp_path)
+    assert len(clips.unlabelled) == 10 * 4
+    assert {*clips.labelled, *clips.unlabelled} == set(clips.training)
+    assert not {*clips.labelled} & {*clips.unlabelled}
+
+
+def test_without_consistency_no_clip_teaches_by_it(manifest: Path) -> None:
+    clips = fold_clips(tiny_recipe(manifest, "consistency=null"), 1, None)
+    assert (clips.unlabelled, clips.training) == ((), clips.labelled)
+
+
 def test_a_budget_that_is_not_all_there_is_named(manifest: Path, tmp_path: Path) -> None:
     write_esc50(tmp_path)
     with pytest.raises(DataError, match=r"30 of the 30 clips of .* 10percent are no training clips of fold 1 in esc10"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from aed.train.dataset import FoldClips, fold_clips, recipe_taxonomy
+from aed.train.dataset import fold_clips, recipe_taxonomy
 from aed.train.listeners import LineListener, Listeners, TensorBoardListener, describe_start, duration
 from aed.train.run import RunOptions, train_run
 from tests.tiny_corpus import Recorder, tiny_recipe
@@ -56,7 +57,7 @@ def test_lines_say_step_losses_and_time_left(manifest: Path, monkeypatch: pytest
 def test_what_is_left_out_is_said(manifest: Path) -> None:
     recipe = tiny_recipe(manifest)
     clips = fold_clips(recipe, 1, None)
-    fewer = FoldClips(1, clips.labelled[1:], clips.unlabelled[1:], clips.test, clips.labelled[:1])
+    fewer = replace(clips, labelled=clips.labelled[1:], left_out=clips.labelled[:1])
     assert describe_start(1, fewer, recipe_taxonomy(recipe, None)).endswith("1 left out that share its content")
 
 

@@ -98,6 +98,15 @@ def test_every_method_trains_with_named_finite_losses(
     assert (model.taxonomy.task, model.config.head.name) == (task, head)
 
 
+def test_with_all_labels_in_use_a_pool_of_unlabelled_clips_is_empty(manifest: Path, tmp_path: Path) -> None:
+    recorder = train(manifest, tmp_path / "run", "consistency.pool=unlabelled")
+    train(manifest, tmp_path / "supervised", "consistency=null")
+    assert "consistency" not in recorder.losses[0]
+    assert weights(tmp_path / "run") == weights(tmp_path / "supervised")
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert (record["unlabelled_clips"], record["forward_clips"]) == (0, 5 * 4)
+
+
 def test_trains_in_bf16_and_keeps_float32_weights(manifest: Path, tmp_path: Path) -> None:
     recorder = train(manifest, tmp_path / "run", "optim.precision=bf16-mixed", "optim.steps=3")
     train(manifest, tmp_path / "exact", "optim.steps=3")
