@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from aed.ontology.taxonomy import Taxonomy
 from aed.tree.head import NodeScores, TreeHead, log_complement
+from aed.tree.leaf_sums import LeafSums
 
 
 class FlatSoftmaxHead(TreeHead):
@@ -17,20 +18,16 @@ class FlatSoftmaxHead(TreeHead):
         taxonomy: The tree; it shapes only the sums.
     """
 
-    below: Tensor
-
     def __init__(self, dim: int, taxonomy: Taxonomy) -> None:
         super().__init__()
+        self.leaf_sums = LeafSums(taxonomy)
         self.decision = nn.Linear(dim, len(taxonomy.leaves))
-        below = torch.from_numpy(taxonomy.ancestor_matrix.T[:, list(taxonomy.leaves)].copy())
-        self.register_buffer("below", below, persistent=False)
 
     def forward(self, embedding: Tensor) -> NodeScores:
         """Score all nodes; see `TreeHead.forward`."""
         with torch.autocast(embedding.device.type, enabled=False):
-            log_leaf = self.decision(embedding.float()).log_softmax(-1)
-            log_p = torch.logsumexp(log_leaf[..., None, :].masked_fill(~self.below, float("-inf")), dim=-1)
-            return NodeScores(log_p, log_complement(log_p))
+            scores: NodeScores = self.leaf_sums(self.decision(embedding.float()))
+            return scores
 
 
 class FlatSigmoidHead(TreeHead):

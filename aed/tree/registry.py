@@ -11,19 +11,26 @@ from aed.ontology.taxonomy import Taxonomy
 from aed.tree.conditional import ConditionalSigmoidHead, ConditionalSoftmaxHead
 from aed.tree.flat import FlatSigmoidHead, FlatSoftmaxHead
 from aed.tree.head import TreeHead
+from aed.tree.path_sum import PathSumSoftmaxHead
 
-HeadName = Literal["tree", "flat"]
+HeadName = Literal["tree", "flat", "path_sum"]
 
 HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
     ("tree", "single"): ConditionalSoftmaxHead,
     ("tree", "multi"): ConditionalSigmoidHead,
     ("flat", "single"): FlatSoftmaxHead,
     ("flat", "multi"): FlatSigmoidHead,
+    ("path_sum", "single"): PathSumSoftmaxHead,
 }
 
 
 class HeadConfig(BaseModel):
-    """Which head: `tree` (conditional softmax or sigmoid by the taxonomy's task) or `flat` (leaf sums)."""
+    """Which head.
+
+    Attributes:
+        name: `tree`: conditional softmax or sigmoid by the taxonomy's task; `flat`: leaf sums; `path_sum`: leaf sums of
+            logits that are summed along paths (single label only).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,5 +45,6 @@ def build_head(config: HeadConfig, dim: int, taxonomy: Taxonomy) -> TreeHead:
     """
     key = (config.name, taxonomy.task)
     if key not in HEADS:
-        raise ConfigError(f"no head '{config.name}' for the task '{taxonomy.task}': known are {sorted(HEADS)}")
+        known = ", ".join(sorted(name for name, task in HEADS if task == taxonomy.task))
+        raise ConfigError(f"no head '{config.name}' for the task '{taxonomy.task}': known are {known}")
     return HEADS[key](dim, taxonomy)

@@ -15,6 +15,7 @@ from aed.train.dataset import recipe_taxonomy
 from aed.train.device import check_accelerator, resolved_precision
 from aed.train.run import RunOptions, fresh_model, train_run
 from tests.tiny_corpus import MULTI_LABEL, Recorder, contents, tiny_recipe, write_corpus
+from tests.tree.heads import EVERY_HEAD
 
 WEIGHTS = "model.safetensors"
 
@@ -80,9 +81,8 @@ def test_what_is_kept_is_the_average_of_the_weights(manifest: Path, tmp_path: Pa
     assert weights(tmp_path / "slow") != weights(tmp_path / "last")
 
 
-@pytest.mark.parametrize("head", ["tree", "flat"])
+@pytest.mark.parametrize(("head", "task"), EVERY_HEAD)
 @pytest.mark.parametrize("consistency", [True, False])
-@pytest.mark.parametrize("task", ["single", "multi"])
 def test_every_method_trains_with_named_finite_losses(
     head: str, consistency: bool, task: str, manifest: Path, multi_label_manifest: Path, tmp_path: Path
 ) -> None:
