@@ -48,6 +48,10 @@ def _run(
     quick: Annotated[bool, typer.Option("--quick", help="The study's smaller grid, in a folder of its own.")] = False,
     methods: Annotated[list[str] | None, typer.Option("--method", help="Only this method; may be repeated.")] = None,
     keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the models of finished cells.")] = False,
+    adopt: Annotated[
+        list[Path] | None,
+        typer.Option("--adopt", help="Take cells from this results file, such as another machine's; may be repeated."),
+    ] = None,
 ) -> None:
     """Train and test every cell of a study that is not done yet.
 
@@ -55,6 +59,7 @@ def _run(
     next run tries it again.
     """
     from aed.study.capacity import default_workers
+    from aed.study.results import read_results
     from aed.study.runner import run_study
     from aed.study.study_checks import check_study
     from aed.study.study_file import load_study
@@ -68,6 +73,10 @@ def _run(
         typer.echo(note, err=True)
     grid = asked.grid()
     folder = StudyFolder(out or Path("runs") / grid.name)
+    if adopt:
+        finished = [result for path in adopt for result in read_results(path)]
+        folder.write_grid(grid)
+        typer.echo(f"took over {folder.adopt(finished)} of the {len(finished)} cells in {', '.join(map(str, adopt))}")
     at_once = min(workers or default_workers(device), len(grid.cells))
     command = [sys.executable, "-m", "aed", "study", "worker", "--device", device, "--parallel", str(at_once)]
     command += ["--ledger", str(folder.ledger), *(["--keep-models"] if keep_models else [])]

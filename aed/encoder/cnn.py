@@ -27,7 +27,7 @@ CHANNELS: dict[Size, tuple[int, ...]] = {
 }
 _STEM_KERNEL, _STEM_STRIDE = 4, 2
 _KERNEL = 3
-_POOLS = ((2, 2), (1, 2), (1, 1))
+_POOLS = ((2, 2), (1, 4), (1, 1))
 """Pooling of time and mel after each later block: 4 frames of 20 ms make an embedding of 80 ms."""
 
 

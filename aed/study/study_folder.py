@@ -18,7 +18,7 @@ Nothing in it names a place outside it: a study's folder can be moved.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from aed.storage import write_atomic
 from aed.study.grid import Cell, Grid
 from aed.study.ledger import ledger_path
 from aed.study.results import FILE_NAME as RESULTS_FILE
-from aed.study.results import read_results, write_results
+from aed.study.results import CellResult, read_results, write_results
 
 GRID_FILE = "grid.json"
 _RESULT, _FAILURE, _CLAIM, _SECONDS = "result.parquet", "failure.json", "claim.json", "seconds.json"
@@ -217,6 +217,31 @@ class StudyFolder:
         with self.claim(cell) as free:
             return not free
 
+    def adopt(self, results: Sequence[CellResult]) -> int:
+        """Take over cells that were finished elsewhere, such as on another machine, where they are still to be done.
+
+        Args:
+            results: Of any studies; a cell is taken only where the grid here asks for the same cell of the same recipe.
+
+        Returns:
+            How many cells were taken over.
+
+        Raises:
+            ConfigError: This is no study's folder.
+            StorageError: The folder cannot be written.
+        """
+        grid, adopted = self.read_grid(), 0
+        finished = {(_identity(result), result.recipe_hash): result for result in results}
+        for cell in grid.cells:
+            identity = (grid.name, grid.selection, cell.method, cell.budget, cell.draw, cell.fold, cell.seed)
+            result, folder = finished.get((identity, cell.recipe.digest)), self.cell(cell)
+            if result is None or folder.is_done:
+                continue
+            folder.write_seconds(result.seconds)
+            write_results(folder.result, [result])
+            adopted += 1
+        return adopted
+
     def collect_results(self) -> int:
         """Write the results of all finished cells, in the order of the grid, and return their number.
 
@@ -235,6 +260,12 @@ class StudyFolder:
         locks = self.path / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{name}.lock")
+
+
+def _identity(result: CellResult) -> tuple[str, str, str, str, int, int, int]:
+    """What makes a result that of a cell: study, selection, method, budget, draw, fold, seed."""
+    run = (result.method, result.budget, result.label_draw, result.fold, result.seed)
+    return result.study, result.selection, *run
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -92,6 +92,18 @@ def test_some_methods_alone(tmp_path: Path, fake_workers: None) -> None:
     assert "there is no method 'forest': expected one of flat, tree" in refused.stderr
 
 
+def test_finished_cells_of_another_folder_are_taken_over(tmp_path: Path, fake_workers: None) -> None:
+    path, out, results = write_study(tmp_path), tmp_path / "out", tmp_path / "elsewhere/results.parquet"
+    assert aed("run", path, "--out", results.parent, "--method", "tree").exit_code == 0
+    result = aed("run", path, "--out", out, "--adopt", results)
+    assert result.exit_code == 0
+    assert f"took over 6 of the 6 cells in {results}" in result.stdout
+    assert len((tmp_path / "trace").read_text().splitlines()) == 2 * 12  # begin and end, each cell once
+    assert len(read_results(out / "results.parquet")) == 12
+    missing = aed("run", path, "--out", out, "--adopt", tmp_path / "no.parquet")
+    assert (missing.exit_code, missing.stderr.startswith("aed: error: no results at")) == (2, True)
+
+
 def test_status_while_cells_run(tmp_path: Path) -> None:
     grid = load_study(write_study(tmp_path)).grid()
     study = StudyFolder(tmp_path / "out")

@@ -73,7 +73,7 @@ def _result(grid: Grid, cell: Cell) -> CellResult:
         parameters=100,
         seconds=0.1,
         recipe="",
-        recipe_hash="",
+        recipe_hash=cell.recipe.digest,
         commit="",
         environment="{}",
         taxonomy="{}",

@@ -108,6 +108,41 @@ def test_a_cell_that_a_worker_of_this_run_died_in_is_left_to_the_command(
     assert folder.is_done
 
 
+def test_cells_finished_elsewhere_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere, here, grid = StudyFolder(tmp_path / "elsewhere"), StudyFolder(tmp_path / "here"), grid_of(tmp_path)
+    elsewhere.write_grid(grid_of(tmp_path, ("  1perclass: [1, 2]\n", "")))
+    work_here(elsewhere, monkeypatch)
+    elsewhere.collect_results()
+    finished = read_results(elsewhere.results)
+    here.write_grid(grid)
+    here.cell(grid.cells[-1]).write_claim(Claim(1, "an earlier run"))
+    assert here.adopt(finished) == len(finished) == 4
+    assert here.adopt(finished) == 0
+    before = traced_cells(tmp_path)
+    work_here(here, monkeypatch)
+    assert len(traced_cells(tmp_path)) - len(before) == 12 - 4
+    assert here.collect_results() == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("name: made/tiny", "name: made/other"), ("recipe: recipe.yaml", "recipe: recipe.yaml\nset: {optim.lr: 0.1}")],
+)
+def test_cells_of_another_study_or_recipe_are_not_taken_over(
+    change: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, here = StudyFolder(tmp_path / "elsewhere"), StudyFolder(tmp_path / "here")
+    elsewhere.write_grid(grid_of(tmp_path))
+    work_here(elsewhere, monkeypatch)
+    elsewhere.collect_results()
+    here.write_grid(grid_of(tmp_path, change))
+    assert here.adopt(read_results(elsewhere.results)) == 0
+
+
+def traced_cells(folder: Path) -> list[str]:
+    return [line for line in (folder / "trace").read_text().splitlines() if line.startswith("begin ")]
+
+
 def test_results_are_in_the_order_of_the_grid_and_always_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
