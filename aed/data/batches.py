@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from aed.data.frames import FrameStore
 from aed.data.made_noise import MadeNoise
+from aed.data.piece_starts import PieceStarts
 from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
 _LABELLED, _UNLABELLED, _SILENCE = 0, 1, 2
@@ -69,7 +70,7 @@ class StepBatches(Dataset[Batch]):
         store: Frames.
         labelled: Clips with targets.
         unlabelled: Indices into the store, (clip,) int64; may be empty.
-        num_frames: Length of every piece in a batch; longer clips are cut at a random place, shorter ones padded.
+        num_frames: Length of every piece in a batch; longer clips are cut where they are heard, shorter ones padded.
         batch_size: Labelled clips per step.
         unlabelled_batch_size: Unlabelled clips per step, 0 where none teaches.
         no_events: Rows that are silence or noise made by formula, if any.
@@ -101,6 +102,7 @@ class StepBatches(Dataset[Batch]):
         self._unlabelled_batch_size = unlabelled_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
+        self._starts = PieceStarts((store.levels(index) for index in range(len(store))), num_frames)
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step."""
@@ -110,7 +112,9 @@ class StepBatches(Dataset[Batch]):
         generator = np.random.default_rng((self._seed, _LABELLED, step))
         which = self._shuffled(step, self._batch_size, len(self._labelled.indices), _LABELLED)
         clip = self._labelled.indices[which]
-        frames = self._look(clip, self._starts(clip, generator), self._views(clip, generator), self._strong, generator)
+        frames = self._look(
+            clip, self._starts.draw(clip, generator), self._views(clip, generator), self._strong, generator
+        )
         targets = torch.from_numpy(self._labelled.targets[which][self._share(len(which))])
         if self._no_events is not None:
             silence_generator = np.random.default_rng((self._seed, _SILENCE, step))
@@ -123,7 +127,7 @@ class StepBatches(Dataset[Batch]):
         generator = np.random.default_rng((self._seed, _UNLABELLED, step))
         which = self._shuffled(step, self._unlabelled_batch_size, len(self._unlabelled), _UNLABELLED)
         clip = self._unlabelled[which]
-        starts = self._starts(clip, generator)
+        starts = self._starts.draw(clip, generator)
         weak = self._look(clip, starts, np.zeros_like(clip), self._weak, generator)
         return weak, self._look(clip, starts, self._views(clip, generator), self._strong, generator)
 
@@ -136,10 +140,6 @@ class StepBatches(Dataset[Batch]):
         rows = self._share(len(clip))
         frames = self._store.gather(clip[rows], views[rows], starts[rows], rolls[rows], self._num_frames)
         return amplify_clips(frames, gains_db[rows])
-
-    def _starts(self, clip: Indices, generator: np.random.Generator) -> Indices:
-        """Where each piece begins in its clip: anywhere in a long one, at 0 in a short one."""
-        return generator.integers(np.maximum(0, self._store.num_frames[clip] - self._num_frames), endpoint=True)
 
     def _views(self, clip: Indices, generator: np.random.Generator) -> Indices:
         """A distorted view for each clip, the clean one where there is no other."""

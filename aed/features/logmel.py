@@ -17,6 +17,9 @@ from torch import Tensor, nn
 _SCALE = 0.125
 """Brings log1p(power / floor) of ordinary recordings (8 +- 5) to the order of one."""
 
+AUDIBLE_LEVEL = 0.05
+"""Mean over mel of the feature from which a frame counts as heard: white noise of -93 dBFS; silence is 0."""
+
 
 class LogMelConfig(BaseModel):
     """Settings of the log-mel front end; they are stored with the weights.

@@ -9,10 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from aed.features.logmel import AUDIBLE_LEVEL
 from aed.model import TreeModel
 
-AUDIBLE_LEVEL = 0.05
-"""Mean over mel of the feature from which a frame counts as heard: white noise of -93 dBFS; silence is 0."""
 HEARD_SHARE = 0.25
 """Share of a window's embeddings that must be heard for the clip's label to hold."""
 

@@ -34,6 +34,13 @@ class MadeStore:
     def __init__(self, lengths: list[int], views: int = 0) -> None:
         self.num_frames, self.distorted_views = np.array(lengths), views
 
+    def __len__(self) -> int:
+        return len(self.num_frames)
+
+    def levels(self, index: int) -> np.ndarray:
+        """Heard throughout."""
+        return np.ones(self.num_frames[index], dtype=np.float32)
+
     def gather(
         self, clip: np.ndarray, view: np.ndarray, start: np.ndarray, roll: np.ndarray, num_frames: int
     ) -> torch.Tensor:

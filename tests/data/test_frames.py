@@ -54,6 +54,12 @@ def whole(store: FrameStore, clip: int, view: int = 0) -> torch.Tensor:
     return store.gather(one, np.array([view]), np.zeros_like(one), np.zeros_like(one), int(store.num_frames[clip]))[0]
 
 
+def test_levels_are_those_of_the_clean_clip(store: FrameStore) -> None:
+    for clip in range(len(store)):
+        expected = whole(store, clip).mean(dim=1).numpy()
+        np.testing.assert_allclose(store.levels(clip), expected, rtol=1e-5)
+
+
 def front_end(samples: np.ndarray) -> torch.Tensor:
     return LogMel(FEATURES)(torch.from_numpy(np.array(samples))[None])[0]
 

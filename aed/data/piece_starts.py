@@ -1,0 +1,50 @@
+"""Where a piece of a clip may begin, so that the clip's label holds for it.
+
+Clips are often padded: a bark of half a second and then silence, which is no dog. Of a clip that is longer than a piece,
+only places are drawn from where the piece holds at least half as much that is heard as the best one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aed.features.logmel import AUDIBLE_LEVEL
+
+_SHARE_OF_BEST = 0.5
+"""Of what is heard in the fullest piece of a clip: a steady sound may be cut anywhere, a short one stays whole."""
+
+Indices = NDArray[np.int64]
+
+
+class PieceStarts:
+    """Places at which pieces of equal length may begin.
+
+    A miniature: of a clip whose frames are heard as 1 1 0 0 0, pieces of two frames may begin at 0 (both heard) or 1 (one
+    heard), not at 2 or 3.
+
+    Args:
+        levels: Of each clip, (frames,) float: the mean of each frame's features.
+        num_frames: Length of a piece; a clip that is not longer is taken from its beginning.
+    """
+
+    def __init__(self, levels: Iterable[NDArray[np.float32]], num_frames: int) -> None:
+        starts = [_allowed(level, num_frames) for level in levels]
+        self._counts = np.array([len(each) for each in starts], dtype=np.int64)
+        self._first = np.cumsum(self._counts) - self._counts
+        self._starts: Indices = np.concatenate(starts)
+
+    def draw(self, clip: Indices, generator: np.random.Generator) -> Indices:
+        """Draw a place for each of some clips, all that are allowed being equally likely: (batch,) -> (batch,)."""
+        starts: Indices = self._starts[self._first[clip] + generator.integers(self._counts[clip])]
+        return starts
+
+
+def _allowed(levels: NDArray[np.float32], num_frames: int) -> Indices:
+    if len(levels) <= num_frames:
+        return np.zeros(1, dtype=np.int64)
+    heard = np.concatenate([[0], np.cumsum(levels > AUDIBLE_LEVEL)])
+    in_piece = heard[num_frames:] - heard[:-num_frames]
+    return np.flatnonzero(in_piece >= _SHARE_OF_BEST * in_piece.max())
