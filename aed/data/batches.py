@@ -112,9 +112,8 @@ class StepBatches(Dataset[Batch]):
         generator = np.random.default_rng((self._seed, _LABELLED, step))
         which = self._shuffled(step, self._batch_size, len(self._labelled.indices), _LABELLED)
         clip = self._labelled.indices[which]
-        frames = self._look(
-            clip, self._starts.draw(clip, generator), self._views(clip, generator), self._strong, generator
-        )
+        starts = self._starts.draw(clip, generator)
+        frames = self._look(clip, starts, self._views(clip, generator), self._strong, generator)
         targets = torch.from_numpy(self._labelled.targets[which][self._share(len(which))])
         if self._no_events is not None:
             silence_generator = np.random.default_rng((self._seed, _SILENCE, step))

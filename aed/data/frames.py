@@ -91,7 +91,8 @@ class FrameStore:
     def levels(self, index: int) -> NDArray[np.float32]:
         """Mean over mel of each frame of a clean clip: (frames,) float32."""
         first = self._first_rows[index]
-        return self._rows[first : first + self.num_frames[index]].mean(axis=1, dtype=np.float32)
+        levels: NDArray[np.float32] = self._rows[first : first + self.num_frames[index]].mean(axis=1, dtype=np.float32)
+        return levels
 
     def gather(self, clip: Indices, view: Indices, start: Indices, roll: Indices, num_frames: int) -> Tensor:
         """Read a piece of each of some clips, silent where a clip has ended.

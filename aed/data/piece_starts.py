@@ -1,7 +1,7 @@
 """Where a piece of a clip may begin, so that the clip's label holds for it.
 
-Clips are often padded: a bark of half a second and then silence, which is no dog. Of a clip that is longer than a piece,
-only places are drawn from where the piece holds at least half as much that is heard as the best one does.
+Clips are often padded: a bark of half a second and then silence, which is no dog. In a clip that is longer than a
+piece, only places are drawn where the piece holds at least half as much that is heard as the fullest one does.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Indices = NDArray[np.int64]
 class PieceStarts:
     """Places at which pieces of equal length may begin.
 
-    A miniature: of a clip whose frames are heard as 1 1 0 0 0, pieces of two frames may begin at 0 (both heard) or 1 (one
-    heard), not at 2 or 3.
+    A miniature: of a clip whose frames are heard as 1 1 0 0 0, pieces of two frames may begin at 0 (both heard) or at 1
+    (one heard), not at 2 or 3.
 
     Args:
         levels: Of each clip, (frames,) float: the mean of each frame's features.
