@@ -17,6 +17,7 @@ import numpy as np
 
 from aed.audio.read import inspect, read_audio
 from aed.audio.resample import Resampler
+from aed.detect.calibration import HedgeCalibration, read_calibration
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
@@ -31,6 +32,7 @@ LONGEST_CLIP_SECONDS = 300.0
 """A longer recording holds many sounds: one answer for it means little and takes much memory."""
 TOP_LEAVES = 5
 MIN_PROBABILITY = 0.5
+"""How sure an answer of a model must be that was not calibrated."""
 
 
 @dataclass(frozen=True)
@@ -94,30 +96,36 @@ class LoadedModel:
 
     Args:
         scorer: The model behind it.
+        calibration: How sure its answers must be (`aed calibrate`); None where nobody measured that.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
+    def __init__(self, scorer: Scorer, calibration: HedgeCalibration | None = None) -> None:
+        self.scorer, self.calibration = scorer, calibration
 
     @property
     def taxonomy(self) -> Taxonomy:
         """The tree of sounds that the model knows."""
         return self.scorer.taxonomy
 
-    def predict(
-        self, sound: Sound, rate_hz: int | None = None, *, min_probability: float = MIN_PROBABILITY
-    ) -> Prediction:
+    @property
+    def min_probability(self) -> float:
+        """How sure an answer must be where nobody says."""
+        return self.calibration.min_probability if self.calibration else MIN_PROBABILITY
+
+    def predict(self, sound: Sound, rate_hz: int | None = None, *, min_probability: float | None = None) -> Prediction:
         """Say what a clip is.
 
         Args:
             sound: A file, or samples `(samples,)`.
             rate_hz: Rate of the samples; only for samples.
-            min_probability: How sure an answer must be.
+            min_probability: How sure an answer must be; what the model was calibrated to, else 0.5.
 
         Raises:
             AudioError: The file cannot be read, or is too long to be one clip.
             ConfigError: The rate is missing, or given for a file; or the probability is none.
         """
+        if min_probability is None:
+            min_probability = self.min_probability
         if not 0 < min_probability < 1:
             raise ConfigError(f"min_probability must lie between 0 and 1, got {min_probability}")
         log_p = self.scorer.score_clip(self._clip(sound, rate_hz))
@@ -129,7 +137,7 @@ class LoadedModel:
         Args:
             sound: A file, read in constant memory, or samples `(samples,)`.
             rate_hz: Rate of the samples; only for samples.
-            config: Settings of the detector; the default ones without.
+            config: Settings of the detector; the default ones without, as sure as the model was calibrated to be.
 
         Returns:
             The events by onset.
@@ -138,8 +146,10 @@ class LoadedModel:
             AudioError: The file cannot be read as audio.
             ConfigError: The rate is missing, or given for a file.
         """
+        if config is None:
+            config = DetectorConfig(min_probability=self.min_probability)
         if isinstance(sound, np.ndarray):
-            detector = Detector(self.scorer, config if config is not None else DetectorConfig())
+            detector = Detector(self.scorer, config)
             return by_onset(detector.push(self._resampled(sound, rate_hz)) + detector.flush())
         _no_rate_for_a_file(rate_hz)
         return detect_file(self.scorer, sound, config)
@@ -179,7 +189,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> LoadedModel:
         ConfigError: The device is unknown or not there.
         MissingExtraError: torch is not installed.
     """
-    return LoadedModel(load_scorer(folder, device))
+    return LoadedModel(load_scorer(folder, device), read_calibration(Path(folder)))
 
 
 def load_scorer(folder: Path | str, device: str = "cpu") -> Scorer:

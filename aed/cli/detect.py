@@ -70,8 +70,9 @@ def _detect(
         ),
     ] = None,
     min_probability: Annotated[
-        float, typer.Option("--min-probability", help="How sure an answer must be, between 0 and 1.")
-    ] = 0.5,
+        float | None,
+        typer.Option("--min-probability", help="How sure an answer must be; what 'aed calibrate' found, else 0.5."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:
     """Find sound events in recordings of any length.
@@ -80,16 +81,16 @@ def _detect(
     cannot be read is skipped and named at the end; the exit code is then 1. What was found before an interrupt or an
     error is written too.
     """
-    from aed.api import load_scorer
+    from aed.api import load
 
-    config = _config(min_probability)
+    config = _config(min_probability) if min_probability is not None else None
     recordings = find_recordings(sounds)
     _check_outputs(recordings, output_format, out, draw)
     pictures = dict(zip(recordings, picture_paths(draw, recordings), strict=True)) if draw is not None else {}
-    scorer = load_scorer(model, device)
+    loaded = load(model, device=device)
     done = _Done()
     try:
-        _detect_all(scorer, recordings, config, pictures, done)
+        _detect_all(loaded.scorer, recordings, config or _config(loaded.min_probability), pictures, done)
     finally:  # hours of work are not lost to a full disk or an interrupt
         _write(done.found, output_format, out)
         _report(done, len(recordings))

@@ -70,6 +70,8 @@ def _evaluate_model(folder: Path, as_json: bool, draw: bool) -> None:
         console.print(
             f"looks at test folds by recipe '{found.folds[0].run.recipe}' so far: {found.looks} ({found.ledger})"
         )
+        if any(fold.run.is_inner for fold in found.folds):
+            console.print("tested on a part of the labelled training clips (data.inner): no look at a test fold")
         console.print(f"written to {folder}")
     if found.missing_folds:
         numbers = ", ".join(map(str, found.missing_folds))

@@ -139,7 +139,7 @@ def _train_all(
         )
         for number in folds
     ]
-    with _fold_table(at_once) as show:
+    with fold_table(at_once, "fold") as show:
         codes = train_folds(fold_jobs, at_once, show)
     failed = [job for job in fold_jobs if codes[job.fold]]
     for job in fold_jobs:
@@ -206,16 +206,16 @@ class _BarListener:
 
 
 @contextmanager
-def _fold_table(at_once: int) -> Iterator[Callable[[dict[int, str]], None]]:
-    """The newest line of each fold: redrawn on a terminal, elsewhere whenever a fold's state changes."""
+def fold_table(at_once: int, what: str) -> Iterator[Callable[[dict[int, str]], None]]:
+    """The newest line of each fold, or of each part of one: redrawn on a terminal, elsewhere nothing."""
     from rich.live import Live
 
     console = Console(stderr=True)
-    console.print(f"training {at_once} folds at once", highlight=False)
+    console.print(f"training {at_once} {what}s at once", highlight=False)
     if not console.is_terminal:
         yield lambda lines: None
         return
     with Live(console=console) as live:
         yield lambda lines: live.update(
-            "\n".join(f"fold {number}  {line or 'waiting'}" for number, line in lines.items())
+            "\n".join(f"{what} {number}  {line or 'waiting'}" for number, line in lines.items())
         )

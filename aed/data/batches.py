@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from aed.data.frames import FrameStore
 from aed.data.made_noise import MadeNoise
 from aed.data.piece_starts import PieceStarts
+from aed.features.logmel import AUDIBLE_LEVEL
 from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
 _LABELLED, _UNLABELLED, _SILENCE = 0, 1, 2
@@ -102,7 +103,8 @@ class StepBatches(Dataset[Batch]):
         self._unlabelled_batch_size = unlabelled_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
-        self._starts = PieceStarts((store.levels(index) for index in range(len(store))), num_frames)
+        heard = (store.levels(index) > AUDIBLE_LEVEL for index in range(len(store)))
+        self._starts = PieceStarts(heard, num_frames)
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step."""

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from aed.features.logmel import AUDIBLE_LEVEL
-
 _SHARE_OF_BEST = 0.5
 """Of what is heard in the fullest piece of a clip: a steady sound may be cut anywhere, a short one stays whole."""
 
@@ -26,12 +24,12 @@ class PieceStarts:
     (one heard), not at 2 or 3.
 
     Args:
-        levels: Of each clip, (frames,) float: the mean of each frame's features.
+        heard: Of each clip, (frames,) bool: whether each frame is heard.
         num_frames: Length of a piece; a clip that is not longer is taken from its beginning.
     """
 
-    def __init__(self, levels: Iterable[NDArray[np.float32]], num_frames: int) -> None:
-        starts = [_allowed(level, num_frames) for level in levels]
+    def __init__(self, heard: Iterable[NDArray[np.bool_]], num_frames: int) -> None:
+        starts = [_allowed(of_clip, num_frames) for of_clip in heard]
         self._counts = np.array([len(each) for each in starts], dtype=np.int64)
         self._first = np.cumsum(self._counts) - self._counts
         self._starts: Indices = np.concatenate(starts)
@@ -42,9 +40,9 @@ class PieceStarts:
         return starts
 
 
-def _allowed(levels: NDArray[np.float32], num_frames: int) -> Indices:
-    if len(levels) <= num_frames:
+def _allowed(heard: NDArray[np.bool_], num_frames: int) -> Indices:
+    if len(heard) <= num_frames:
         return np.zeros(1, dtype=np.int64)
-    heard = np.concatenate([[0], np.cumsum(levels > AUDIBLE_LEVEL)])
-    in_piece = heard[num_frames:] - heard[:-num_frames]
+    heard_before = np.concatenate([[0], np.cumsum(heard)])
+    in_piece = heard_before[num_frames:] - heard_before[:-num_frames]
     return np.flatnonzero(in_piece >= _SHARE_OF_BEST * in_piece.max())

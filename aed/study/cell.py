@@ -69,7 +69,9 @@ def _test_final(folder: CellFolder, test: LoadedTestFold, look: Any) -> Predicti
 
 
 def _record_look(cell: Cell, commit: str | None, folder: CellFolder, ledger: Path, scores: Scores) -> None:
-    """Record a look where all looks are, and in the cell's folder, to count them."""
+    """Record a look where all looks are, and in the cell's folder, to count them; an inner part is no test fold."""
+    if cell.recipe.data.inner:
+        return
     date = datetime.now(UTC).isoformat(timespec="seconds")
     recipe, figures = cell.recipe, without_nan(scores.figures())
     look = TestLook(date, commit, recipe.name, recipe.digest, cell.fold, cell.seed, scores.clips, figures)

@@ -41,7 +41,8 @@ def evaluate_run(
     """Evaluate a run, or every fold in a folder of runs, and write what was found into the folders.
 
     Every fold gets `predictions.npz`, `metrics.json` and, single-label, `confusion.png`; a folder of folds gets the
-    pooled `metrics.json` and `confusion.png`. Every look at a test fold is recorded before its figures are returned.
+    pooled `metrics.json` and `confusion.png`. Every look at a test fold is recorded before its figures are returned; a
+    run that held out a part of its training clips instead (`data.inner`) is tested on that, which is no look.
 
     Folds of the recipe that have no finished run there are left out and named in what is returned.
 
@@ -78,10 +79,11 @@ def evaluate_run(
 
 
 def _evaluate_fold(run: Run, tested: TestFold, taxonomy: Taxonomy, ledger: Path, draw: bool) -> FoldEvaluation:
-    """Score a fold, record the look, and only then write what was found."""
+    """Score a fold, record the look, and only then write what was found; an inner part is no test fold."""
     tested.predictions.check_taxonomy(taxonomy, run.folder)
     fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped)
-    append_look(_look(fold), ledger)
+    if not run.is_inner:
+        append_look(_look(fold), ledger)
     tested.predictions.save(run.folder / PREDICTIONS_FILE)
     title = f"{run.recipe}, fold {run.fold}"
     _write(fold_to_dict(fold, taxonomy), fold.scores, taxonomy, run.folder, title, draw)

@@ -24,6 +24,7 @@ class Run:
         recipe: Name of the recipe.
         recipe_hash: Hash of the resolved recipe.
         fold: The held-out fold; None where nothing was held out.
+        is_inner: Whether a part of the fold's training clips was held out instead of the fold itself.
         seed: Seed of the training.
         commit: Commit of the code that trained it; None where that is unknown.
     """
@@ -34,6 +35,7 @@ class Run:
     fold: int | None
     seed: int
     commit: str | None
+    is_inner: bool = False
 
 
 def find_runs(folder: Path) -> tuple[Run, ...]:
@@ -88,6 +90,7 @@ def read_run(folder: Path) -> Run:
             fold=None if record["fold"] is None else int(record["fold"]),
             seed=int(record["seed"]),
             commit=record["commit"],
+            is_inner=record.get("inner") is not None,  # runs of earlier versions do not say
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(

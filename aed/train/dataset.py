@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class FoldClips:
         training: All clips that teach in any way: training clips and those of the further sources.
         labelled: Training clips whose labels may be used.
         unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
-        test: Held-out clips.
+        test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
         left_out: Clips outside the held-out fold that share a content group with it: they teach nothing.
     """
 
@@ -94,22 +94,35 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
-    held_out = {clip.group for clip in test}
-    training = tuple(clip for clip in (*train, *clips.further) if clip.group not in held_out)
-    labelled = tuple(clip for clip in labelled if clip.group not in held_out)
-    return FoldClips(
-        fold,
-        training=training,
-        labelled=labelled,
-        unlabelled=_consistency_clips(recipe, training, labelled),
-        test=test,
-        left_out=tuple(clip for clip in (*train, *clips.further) if clip.group in held_out),
-    )
+    found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled)
+    if (inner := recipe.data.inner) is None:
+        return found
+    part = group_folds(found.labelled, inner.parts, inner.seed)[inner.part - 1].test
+    inside = _without_groups_of(part, recipe, fold, found.training, found.labelled)
+    return replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
 
 
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
     """Held-out clips of a fold, never trained on."""
     return fold_clips(recipe, fold, root).test
+
+
+def _without_groups_of(
+    test: tuple[Clip, ...], recipe: Recipe, fold: int | None, training: tuple[Clip, ...], labelled: tuple[Clip, ...]
+) -> FoldClips:
+    """Cut these training clips so that none shares a content group with those that are tested on."""
+    held_out = {clip.group for clip in test}
+    kept = tuple(clip for clip in training if clip.group not in held_out)
+    kept_labelled = tuple(clip for clip in labelled if clip.group not in held_out)
+    tested = set(test)
+    return FoldClips(
+        fold,
+        training=kept,
+        labelled=kept_labelled,
+        unlabelled=_consistency_clips(recipe, kept, kept_labelled),
+        test=test,
+        left_out=tuple(clip for clip in training if clip.group in held_out and clip not in tested),
+    )
 
 
 def _consistency_clips(recipe: Recipe, training: tuple[Clip, ...], labelled: tuple[Clip, ...]) -> tuple[Clip, ...]:

@@ -40,6 +40,31 @@ class GroupFolds(BaseModel):
     seed: int = 0
 
 
+class InnerPart(BaseModel):
+    """A part of the labelled training clips, cut by content group, that is held out in place of the test fold.
+
+    To tune a recipe without a look at the test fold, and to calibrate a model: the fold's own test clips teach nothing
+    and are not tested on.
+
+    Attributes:
+        part: Which part, from 1.
+        parts: Number of parts.
+        seed: Decides which group goes where.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    part: int = Field(ge=1)
+    parts: int = Field(5, ge=2)
+    seed: int = 0
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_parts(self) -> InnerPart:
+        if self.part > self.parts:
+            raise ValueError(f"data.inner.part is {self.part}, but there are {self.parts} parts: lower it")
+        return self
+
+
 class DataConfig(BaseModel):
     """Which clips teach and which are held out.
 
@@ -50,6 +75,7 @@ class DataConfig(BaseModel):
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
         label_draw: Which of the budget's draws.
+        inner: Hold out a part of the labelled training clips instead of the test fold.
         unlabelled_sources: Further sources whose clips teach by consistency only.
         clip_seconds: Length of a training clip.
     """
@@ -62,6 +88,7 @@ class DataConfig(BaseModel):
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     label_draw: int = Field(1, ge=1)
+    inner: InnerPart | None = None
     unlabelled_sources: tuple[str, ...] = ()
     clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS)
 

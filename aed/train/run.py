@@ -154,6 +154,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) 
         "recipe": recipe.name,
         "recipe_hash": recipe.digest,
         "fold": clips.fold,
+        "inner": recipe.data.inner.model_dump() if recipe.data.inner else None,
         "seed": recipe.seed,
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),

@@ -13,7 +13,7 @@ from aed.errors import AedError
 from aed.model import TreeModel
 from aed.study import cell as cell_module
 from aed.study.cell import run_cell
-from aed.study.grid import Cell, Grid
+from aed.study.grid import ALL_LABELS, Cell, Grid
 from aed.study.ledger import read_looks
 from aed.study.predict import load_test_fold
 from aed.study.results import CellResult, read_results
@@ -124,6 +124,16 @@ def test_a_cell_killed_before_its_result_was_written_is_tested_again_and_says_so
     result = run(tmp_path / "out", grid, grid.cells[0])
     assert result.test_looks == len(read_looks(tmp_path / "ledger.jsonl")) == 2
     assert (StudyFolder(tmp_path / "out").cell(grid.cells[0])).is_done
+
+
+def test_an_inner_part_is_no_look_at_a_test_fold(tmp_path: Path) -> None:
+    inner = ("recipe: recipe.yaml", "recipe: recipe.yaml\nset: {data.inner: {part: 1, parts: 2}}")
+    grid = load_study(write_study(tmp_path, inner)).grid()
+    cell = next(cell for cell in grid.cells if cell.budget == ALL_LABELS)
+    result = run(tmp_path / "out", grid, cell)
+    assert (result.test_looks, read_looks(tmp_path / "ledger.jsonl")) == (0, [])
+    assert set(result.predictions.folds) == {cell.fold}
+    assert result.labelled_clips == len(result.predictions) == 3
 
 
 def optimistic_grid(folder: Path) -> Grid:

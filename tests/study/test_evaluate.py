@@ -121,6 +121,15 @@ def test_a_look_is_recorded_even_if_writing_the_metrics_fails(
     assert len(read_looks(tmp_path / "looks.jsonl")) == 1
 
 
+def test_an_inner_part_is_no_look_at_a_test_fold(runs: Path, tmp_path: Path) -> None:
+    record = json.loads((runs / "fold1/run.json").read_text())
+    (runs / "fold1/run.json").write_text(json.dumps(record | {"inner": {"part": 1, "parts": 5, "seed": 0}}))
+    found = evaluate_made(runs / "fold1", tmp_path, made_fold, draw=False)
+    assert (found.looks, found.folds[0].run.is_inner) == (0, True)
+    assert (runs / "fold1/metrics.json").exists()
+    assert not (tmp_path / "looks.jsonl").exists()
+
+
 def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no finished run"):
         evaluate_run(tmp_path / "nothing", ledger=tmp_path / "looks.jsonl")

@@ -83,6 +83,25 @@ def test_folds_by_group_keep_groups_together(manifest: Path, tmp_path: Path) -> 
         assert len(clips.test) + len(clips.labelled) == 12
 
 
+def test_an_inner_part_takes_the_place_of_the_test_fold(manifest: Path, tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    regrouped(manifest, lambda number: f"pair{number // 2}" if number < 4 else f"g{number}")  # pairs lie in both folds
+    outer = fold_clips(tiny_recipe(manifest), 1, None)
+    parts = [fold_clips(tiny_recipe(manifest, f"data.inner={{part: {part}, parts: 2}}"), 1, None) for part in (1, 2)]
+    assert [clip for part in parts for clip in part.test]
+    assert sorted(clip.clip_id for part in parts for clip in part.test) == [clip.clip_id for clip in outer.labelled]
+    for part in parts:
+        held_out = {clip.group for clip in (*part.test, *outer.test)}
+        assert not held_out & {clip.group for clip in (*part.training, *part.labelled, *part.unlabelled)}
+        everything = {clip.clip_id for clip in (*part.training, *part.test, *part.left_out)}
+        assert everything == {clip.clip_id for clip in (*outer.training, *outer.test, *outer.left_out)}
+
+
+def test_an_inner_part_of_a_recipe_that_holds_nothing_out(manifest: Path) -> None:
+    clips = fold_clips(tiny_recipe(manifest, "data.folds=none", "data.inner={part: 3, parts: 4}"), None, None)
+    assert (len(clips.test), len(clips.labelled)) == (3, 9)
+
+
 def test_nothing_held_out(manifest: Path) -> None:
     recipe = tiny_recipe(manifest, "data.folds=none")
     assert recipe_folds(recipe, None) == ()

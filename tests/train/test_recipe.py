@@ -140,6 +140,11 @@ def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> No
     assert load_recipe(path, [f"optim.{key}=0.5"]).taxonomy.task == "single"
 
 
+def test_an_inner_part_is_one_of_the_parts(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.inner\.part is 6, but there are 5 parts: lower it"):
+        load_recipe(path, ["data.inner={part: 6}"])
+
+
 def test_thresholds_of_leaves_do_not_adapt_with_several_labels(path: Path) -> None:
     multi = ["taxonomy={task: multi, none_of_these: false}", "consistency={leaf_threshold: adaptive}"]
     with pytest.raises(ConfigError, match="leaf_threshold is 'adaptive', but a multi-label tree"):

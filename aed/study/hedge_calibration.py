@@ -1,0 +1,111 @@
+"""Set how sure an answer must be from cross-fitted predictions: each clip is judged by a model that never heard it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aed.detect.calibration import HedgeCalibration, weights_digest, write_calibration
+from aed.detect.hedge import Hedge, reportable_nodes
+from aed.errors import DataError
+from aed.metrics.risk_control import Float64Array, smallest_threshold
+from aed.ontology.taxonomy import Taxonomy
+from aed.study.predictions import Predictions
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+NO_ANSWER = 0
+"""The root, which claims nothing."""
+
+
+def hedged_answers(log_p: npt.NDArray[np.floating], taxonomy: Taxonomy, min_probability: float) -> IntArray:
+    """Answer each clip as deep as it is sure: node index, the root where nothing is, (clip, node) -> (clip,)."""
+    probabilities = np.exp(log_p)  # float32, as predict and detect compare them
+    answers: IntArray = Hedge(taxonomy).answers(probabilities, probabilities >= min_probability).argmax(axis=1)
+    return answers  # argmax of a row without an answer is 0, the root
+
+
+def wrong_answers(answers: IntArray, targets: IntArray, taxonomy: Taxonomy) -> BoolArray:
+    """Tell which answers are wrong, (clip,): the answered node is neither the label nor above it, nor below it.
+
+    A label on an inner node does not say what is below; no answer is never wrong, and for *none of these* any is.
+    """
+    above = taxonomy.ancestor_matrix
+    return np.asarray(~(above[targets, answers] | above[answers, targets]))
+
+
+def recording_losses(wrong: BoolArray, groups: npt.NDArray[np.str_]) -> Float64Array:
+    """Share of wrong answers in each recording: (clip,) -> (recording,)."""
+    _, recording = np.unique(groups, return_inverse=True)
+    losses: Float64Array = np.bincount(recording, weights=wrong) / np.bincount(recording)
+    return losses
+
+
+def calibrated_threshold(
+    predictions: Predictions, taxonomy: Taxonomy, accuracy: float, confidence: float | None
+) -> float:
+    """Find how sure an answer must be for the wished accuracy; see `aed.metrics.risk_control`.
+
+    Args:
+        predictions: Of single-label clips, each by a model that never heard its recording.
+        taxonomy: Their tree.
+        accuracy: Wished share of clips without a wrong answer.
+        confidence: Probability of the promise; None promises it on average.
+
+    Raises:
+        DataError: There are too few recordings for the promise.
+    """
+    targets = predictions.target_nodes
+    assert targets is not None, "the caller refuses models with several labels"
+
+    def losses_at(threshold: float) -> Float64Array:
+        answers = hedged_answers(predictions.log_p, taxonomy, threshold)
+        return recording_losses(wrong_answers(answers, targets, taxonomy), predictions.groups)
+
+    believed = np.exp(predictions.log_p[:, reportable_nodes(taxonomy)])
+    just_above = np.nextafter(np.unique(believed), np.float32(2))  # at the last one nothing is answered
+    return smallest_threshold(losses_at, just_above.astype(np.float64), accuracy, confidence)
+
+
+def calibrate_model(
+    model: Path, taxonomy: Taxonomy, predictions: Predictions, accuracy: float, confidence: float | None, parts: int
+) -> HedgeCalibration:
+    """Set a model's threshold and write it into its folder.
+
+    Args:
+        model: Model folder.
+        taxonomy: Its tree.
+        predictions: Cross-fitted, of its labelled clips.
+        accuracy: Wished share of clips without a wrong answer.
+        confidence: Probability of the promise; None promises it on average.
+        parts: Trainings that the predictions are from.
+
+    Raises:
+        DataError: There are too few recordings for the promise.
+        StorageError: The folder cannot be written.
+    """
+    predictions.check_taxonomy(taxonomy, model)
+    threshold = calibrated_threshold(predictions, taxonomy, accuracy, confidence)
+    answers = hedged_answers(predictions.log_p, taxonomy, threshold)
+    assert predictions.target_nodes is not None
+    if not answers.any():
+        raise DataError(
+            f"{model}: an accuracy of {accuracy:g} holds only where nothing is ever answered: the surest answers are "
+            "wrong too often; ask for less, or train a better model"
+        )
+    found = HedgeCalibration(
+        weights=weights_digest(model),
+        accuracy=accuracy,
+        confidence=confidence,
+        min_probability=threshold,
+        clips=len(predictions),
+        recordings=len(np.unique(predictions.groups)),
+        parts=parts,
+        wrong_share=float(wrong_answers(answers, predictions.target_nodes, taxonomy).mean()),
+        answered_share=float((answers != NO_ANSWER).mean()),
+        leaf_share=float(np.isin(answers, taxonomy.leaves).mean()),
+    )
+    write_calibration(model, found)
+    return found
