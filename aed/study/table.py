@@ -18,8 +18,8 @@ _TITLES = {
     "leaf_accuracy": "leaf accuracy",
     "none_share": "answered 'none of these'",
     "none_recall": "'none of these' found",
-    "severity_of_mistakes": "severity of a mistake (edges)",
-    "severity_of_all": "severity of an answer (edges)",
+    "severity_of_mistakes": "severity of mistakes, in edges",
+    "severity_of_all": "severity of answers, in edges",
     "hierarchical_precision": "hierarchical precision",
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f": "hierarchical F",
@@ -41,8 +41,10 @@ _NOT_SHARES = ("severity", "times")  # figures that are no share of 1 and are no
 
 
 def evaluation_tables(found: Evaluation) -> Iterator[Table]:
-    """Yield the table of figures, and then that of classes or labels."""
+    """Yield the table of figures, then that of calibrated answers if there are any, and that of classes or labels."""
     yield _figures_table(found)
+    if any(fold.hedged for fold in found.folds):
+        yield _hedged_table(found)
     if isinstance(found.pooled, SingleLabelScores):
         yield _classes_table(found.pooled, found.taxonomy)
     else:
@@ -77,10 +79,10 @@ def figure_title(name: str) -> str:
 
 
 def format_figure(name: str, value: float) -> str:
-    """Return a figure in its usual form, "-" where it has no value."""
+    """Return a figure in its usual form, shares in per cent, "-" where it has no value."""
     if isnan(value):
         return "-"
-    return f"{value:.2f}" if name.startswith(_NOT_SHARES) else f"{value:.1%}"
+    return f"{value:.2f}" if name.startswith(_NOT_SHARES) else f"{100 * value:.1f}"
 
 
 def _figures_table(found: Evaluation) -> Table:
@@ -88,12 +90,22 @@ def _figures_table(found: Evaluation) -> Table:
     folds = [str(fold.run.fold) for fold in found.folds]
     clips = found.pooled.clips
     title = f"{found.folds[0].run.recipe}: {clips} clips, test fold{'s' if several else ''} {', '.join(folds)}"
-    summary = ("mean", "spread", "pooled") if several else ()
+    summary = ("mean", "±", "all") if several else ()
+    caption = "±: standard deviation over folds; all: of the pooled clips" if several else ""
     # narrow enough for five folds on a terminal of 80 columns
-    table = Table("fold", *folds, *summary, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True
+    table = Table(
+        "fold (in %)",
+        *folds,
+        *summary,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=0,  # the box separates columns by a space
+    )
     if any(figure.name.endswith(_UNLISTED_SUFFIX) for figure in found.summary):
-        table.caption = "* unlisted labels counted as absent"
+        caption += f"{'; ' * several}*: unlisted labels counted as absent"
+    table.caption = caption or None
     for figure in found.summary:
         if all(isnan(value) for value in (*figure.per_fold, figure.pooled)):
             continue
@@ -102,6 +114,20 @@ def _figures_table(found: Evaluation) -> Table:
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
+    return table
+
+
+def _hedged_table(found: Evaluation) -> Table:
+    title = "answers as deep as each model was calibrated to give them, % of the clips"
+    table = Table("fold", title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("answered", "with a leaf", "wrongly", "right of those answered"):
+        table.add_column(heading, justify="right")
+    rows = [(str(fold.run.fold), fold.hedged) for fold in found.folds]
+    rows += [("all", found.hedged)] if len(found.folds) > 1 else []
+    for name, shares in rows:
+        if shares is not None:
+            values = (shares.answered, shares.leaf, shares.wrong, shares.right_of_answered)
+            table.add_row(name, *(format_figure("", value) for value in values))
     return table
 
 
