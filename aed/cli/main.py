@@ -7,6 +7,8 @@ exit code 2; a wrong option is typer's note on usage and exit code 2; an interru
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -95,4 +97,7 @@ app = build_app()
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name that is not valid text is shown with escapes
+            stream.reconfigure(errors="backslashreplace")
     app()

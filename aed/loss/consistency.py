@@ -11,17 +11,18 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig
 from aed.loss.leaf_thresholds import LeafThresholds
 from aed.loss.path import multi_label_loss
 from aed.ontology.taxonomy import Taxonomy
+from aed.settings import Settings
 from aed.tree.head import NodeScores
 
 
-class ConsistencyConfig(BaseModel):
+class ConsistencyConfig(Settings):
     """How unlabelled clips teach.
 
     Attributes:
@@ -37,8 +38,6 @@ class ConsistencyConfig(BaseModel):
         ramp_fraction: Share of training over which the weight grows from 0, while the teacher still knows little.
         frames: How the student's view of an unlabelled clip is distorted, more than the labelled clips are.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weight: float = Field(1.0, gt=0)
     threshold: float = Field(0.95, gt=0.5, lt=1)

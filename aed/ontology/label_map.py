@@ -208,7 +208,7 @@ def read_yaml(path: Path) -> Any:
         raise OntologyError(
             f"{path} cannot be read: {reason.lower()}; check the path and its permissions, or save it as UTF-8"
         ) from error
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:  # ValueError: a date that does not exist
         raise OntologyError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 

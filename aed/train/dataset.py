@@ -30,7 +30,8 @@ class FoldClips:
         labelled: Training clips whose labels may be used.
         unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
         test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
-        left_out: Clips outside the held-out fold that share a content group with it: they teach nothing.
+        left_out: Clips that neither teach nor are tested on: those that share a content group with the held-out ones,
+            and held-out ones without a label.
     """
 
     fold: int | None
@@ -84,17 +85,19 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
         DataError: A source or a budget is missing.
     """
     clips = loaded or load_clips(recipe, root)
-    train, test = _cut(recipe, fold, clips.own)
-    labelled = train
+    train, held_out = _cut(recipe, fold, clips.own)
+    test = _with_labels(held_out)
+    labelled = _with_labels(train)
     if fold is not None and (name := recipe.data.label_budget):
         budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, fold, cut=_cut_options(recipe))
-        labelled = tuple(clip for clip in train if clip.clip_id in budget)
+        labelled = tuple(clip for clip in labelled if clip.clip_id in budget)
         if missing := len(budget) - len(labelled):
             raise DataError(
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
     found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled)
+    found = replace(found, left_out=(*found.left_out, *(clip for clip in held_out if not clip.labels)))
     if (inner := recipe.data.inner) is None:
         return found
     part = group_folds(found.labelled, inner.parts, inner.seed)[inner.part - 1].test
@@ -105,6 +108,11 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
     """Held-out clips of a fold, never trained on."""
     return fold_clips(recipe, fold, root).test
+
+
+def _with_labels(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Nobody said what the others hold: they may teach by consistency, and cannot be tested on."""
+    return tuple(clip for clip in clips if clip.labels)
 
 
 def _without_groups_of(

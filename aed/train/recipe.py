@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aed.errors import ConfigError
 from aed.features.shift_gain import ShiftGainConfig
@@ -20,13 +20,18 @@ from aed.features.waveform_augment import WaveformAugmentConfig
 from aed.loss.consistency import ConsistencyConfig
 from aed.model import ModelConfig
 from aed.pretrain.config import PretrainConfig
+from aed.settings import Settings
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 SHORTEST_CLIP_SECONDS = 0.1
 """A clip holds one embedding (80 ms) at least."""
+LONGEST_CLIP_SECONDS = 600.0
+"""Ten minutes: a step of 32 such clips would already take gigabytes."""
+LARGEST_SEED = 2**32 - 1
+"""What every generator takes."""
 
 
-class GroupFolds(BaseModel):
+class GroupFolds(Settings):
     """Folds by content group, for data without official folds.
 
     Attributes:
@@ -34,13 +39,11 @@ class GroupFolds(BaseModel):
         seed: Decides which group goes where.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     groups: int = Field(5, ge=2)
     seed: int = 0
 
 
-class InnerPart(BaseModel):
+class InnerPart(Settings):
     """A part of the labelled training clips, cut by content group, that is held out in place of the test fold.
 
     To tune a recipe without a look at the test fold, and to calibrate a model: the fold's own test clips teach nothing
@@ -51,8 +54,6 @@ class InnerPart(BaseModel):
         parts: Number of parts.
         seed: Decides which group goes where.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     part: int = Field(ge=1)
     parts: int = Field(5, ge=2)
@@ -65,7 +66,7 @@ class InnerPart(BaseModel):
         return self
 
 
-class DataConfig(BaseModel):
+class DataConfig(Settings):
     """Which clips teach and which are held out.
 
     Attributes:
@@ -80,8 +81,6 @@ class DataConfig(BaseModel):
         clip_seconds: Length of a training clip.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     source: str
     label_map: str
     folds: Literal["official", "none"] | GroupFolds = "official"
@@ -90,7 +89,7 @@ class DataConfig(BaseModel):
     label_draw: int = Field(1, ge=1)
     inner: InnerPart | None = None
     unlabelled_sources: tuple[str, ...] = ()
-    clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS)
+    clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS, le=LONGEST_CLIP_SECONDS)
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> DataConfig:
@@ -104,7 +103,7 @@ class DataConfig(BaseModel):
         return self.labels or (f"{self.labels_percent}percent" if self.labels_percent < 100 else None)
 
 
-class TaxonomyConfig(BaseModel):
+class TaxonomyConfig(Settings):
     """How the tree is made from the ontology.
 
     Attributes:
@@ -112,13 +111,11 @@ class TaxonomyConfig(BaseModel):
         none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     task: Literal["single", "multi"] = "single"
     none_of_these: bool = True
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Settings):
     """What distorts the clips.
 
     Attributes:
@@ -129,8 +126,6 @@ class AugmentConfig(BaseModel):
         mixup_alpha: Parameter of mixup's Beta distribution; 0 mixes nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     waveform: WaveformAugmentConfig = WaveformAugmentConfig()
     weak: ShiftGainConfig = ShiftGainConfig()
     strong: ShiftGainConfig = ShiftGainConfig()
@@ -138,7 +133,7 @@ class AugmentConfig(BaseModel):
     mixup_alpha: float = Field(0.2, ge=0)
 
 
-class OptimConfig(BaseModel):
+class OptimConfig(Settings):
     """How the weights move: AdamW, linear warm-up, cosine decay to zero, an exponential moving average of the weights.
 
     Attributes:
@@ -156,8 +151,6 @@ class OptimConfig(BaseModel):
         precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     steps: int = Field(1000, gt=0)
     batch_size: int = Field(32, gt=0)
     lr: float = Field(3e-3, gt=0)
@@ -170,7 +163,7 @@ class OptimConfig(BaseModel):
     precision: Precision = "auto"
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """One experiment.
 
     Attributes:
@@ -186,11 +179,9 @@ class Recipe(BaseModel):
         optim: Optimisation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=LARGEST_SEED)
     data: DataConfig
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     model: ModelConfig = ModelConfig()
@@ -247,7 +238,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"recipe {path} does not exist: 'aed recipe list' names the shipped ones") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date that does not exist
         raise ConfigError(f"recipe {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"recipe {path}: expected keys and values, got {type(raw).__name__}")
@@ -280,7 +271,7 @@ def _yaml_value(text: str, override: str) -> Any:
         return float(text)
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"--set {override}: '{text}' is not a YAML value") from error
 
 

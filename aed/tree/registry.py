@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from aed.errors import ConfigError
 from aed.ontology.taxonomy import Taxonomy
+from aed.settings import Settings
 from aed.tree.conditional import ConditionalSigmoidHead, ConditionalSoftmaxHead
 from aed.tree.flat import FlatSigmoidHead, FlatSoftmaxHead
 from aed.tree.head import TreeHead
@@ -24,15 +23,13 @@ HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
 }
 
 
-class HeadConfig(BaseModel):
+class HeadConfig(Settings):
     """Which head.
 
     Attributes:
         name: `tree`: conditional softmax or sigmoid by the taxonomy's task; `flat`: leaf sums; `path_sum`: leaf sums of
             logits that are summed along paths (single label only).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: HeadName = "tree"
 

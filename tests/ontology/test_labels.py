@@ -142,10 +142,12 @@ def test_the_strict_policy_knows_no_absence() -> None:
     np.testing.assert_array_equal(strict == PRESENT, weak == PRESENT)
 
 
-def test_a_clip_without_labels_says_something_only_where_the_set_is_exhaustive() -> None:
-    tree = tree_of(ids("Dog", "Cat"), "multi")
-    assert states(tree, AUDIOSET)["Dog"] == UNKNOWN
-    assert states(tree, ESC50)["Dog"] == ABSENT
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_a_clip_without_labels_is_of_unknown_content(task: Task) -> None:
+    tree = tree_of(ids("Dog", "Cat"), task)
+    for label_map in (AUDIOSET, ESC50):
+        assert states(tree, label_map)["Dog"] == UNKNOWN
+    assert clip_target_node(tree_of(ids("Dog", "Cat"), "single"), ESC50, ()) is None
 
 
 def test_an_unmapped_label_takes_every_absence() -> None:
@@ -277,6 +279,7 @@ def test_only_labels_make_present_and_only_what_is_known_is_absent(
     for index, node in enumerate(tree.nodes):
         way_up = {tree.nodes[above].id for above in (0, *tree.path(index))}
         absent = bool(way_up & label_map.exhaustive - possible)
+        absent &= bool(labels)  # no label at all: nobody listened
         if label_map.unlisted == "absent" and listed:
             below = {tree.nodes[i].id for i in np.flatnonzero(tree.ancestor_matrix[:, index])}
             for above in way_up:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,16 +211,20 @@ def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path)
         recipe_taxonomy(tiny_recipe(manifest), None)
 
 
-def test_a_clip_without_a_label_is_none_of_these_or_named(tmp_path: Path) -> None:
+def test_a_clip_without_a_label_teaches_by_consistency_alone_and_is_not_tested_on(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path)
-    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,"))
+    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,").replace("2.wav,dog_bark", "2.wav,"))
+    for overrides in ((), ("consistency.pool=unlabelled",)):
+        clips = fold_clips(tiny_recipe(manifest, *overrides), 1, None)
+        names = [{clip.clip_id for clip in part} for part in (clips.labelled, clips.unlabelled, clips.test)]
+        assert [len(part) for part in names] == [5, 1 if overrides else 6, 5]
+        assert ["clips/3" in part for part in names] == [False, True, False]
+        assert [clip.clip_id for clip in clips.left_out] == ["clips/2"]
 
-    def target(*overrides: str) -> str:
-        recipe = tiny_recipe(manifest, *overrides)
-        taxonomy = recipe_taxonomy(recipe, None)
-        (clip,) = (clip for clip in fold_clips(recipe, 1, None).labelled if clip.clip_id == "clips/3")
-        return taxonomy.nodes[clip_targets(recipe, taxonomy, (clip,)).argmax()].kind
 
-    assert target() == "none"
-    with pytest.raises(DataError, match=r"clips/3: its labels .* leave the clip out"):
-        target("taxonomy.none_of_these=false")
+def test_a_clip_whose_label_means_nothing_here_is_named(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest)
+    (clip, *_) = fold_clips(recipe, 1, None).labelled
+    taxonomy = recipe_taxonomy(recipe, None)
+    with pytest.raises(DataError, match=rf"{clip.clip_id}: its labels .* leave the clip out"):
+        clip_targets(recipe, taxonomy, (replace(clip, labels=()),))
