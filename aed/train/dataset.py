@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from aed.data.label_budget import read_label_budget
 from aed.data.records import Clip
+from aed.data.registry import DATASETS
 from aed.data.source import load_source
 from aed.data.splits import Fold, group_folds, official_folds
 from aed.errors import ConfigError, DataError
-from aed.ontology.graph import load_ontology
-from aed.ontology.labels import LabelMap, clip_target_node, load_label_map, node_targets
-from aed.ontology.taxonomy import Taxonomy, build_taxonomy
+from aed.ontology.graph import Ontology, load_ontology
+from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
+from aed.ontology.taxonomy import Taxonomy, build_taxonomy, extend_ontology
+from aed.ontology.user_tree import taxonomy_from_yaml
 from aed.train.recipe import Recipe
 
 
@@ -184,23 +186,57 @@ def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
     Raises:
         DataError: A clip has a label that the map does not hold.
     """
-    label_map = load_label_map(recipe.data.label_map)
+    label_map = _whole_label_map(recipe)
     for clip in clips:
         for label in clip.labels:
             if label not in label_map.labels:
                 near = get_close_matches(label, label_map.labels, n=1)
                 raise DataError(
                     f"{recipe.data.source}: clip '{clip.clip_id}' has the label '{label}', which the label map "
-                    f"'{recipe.data.label_map}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
+                    f"'{label_map.dataset}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
                     "correct the label, or name another map as data.label_map"
                 )
     return label_map.restricted({label for clip in clips for label in clip.labels})
 
 
+def _whole_label_map(recipe: Recipe) -> LabelMap:
+    data, ontology = recipe.data, _recipe_ontology(recipe)
+    name = data.label_map or (DATASETS[data.source].info.label_map if data.source in DATASETS else None)
+    if name is not None:
+        return load_label_map(name, ontology)
+    clips = _source_clips(recipe, None)  # a source that is no known data set lies outside the data root
+    names = sorted({label for clip in clips for label in clip.labels})
+    return label_map_from_names(data.source, names, task=recipe.taxonomy.task, ontology=ontology)
+
+
+def _recipe_ontology(recipe: Recipe) -> Ontology:
+    """The ontology, with the concepts and edges of the recipe's own tree if it has one."""
+    tree = _own_tree(recipe)
+    return extend_ontology(load_ontology(), tree) if tree else load_ontology()
+
+
+def _own_tree(recipe: Recipe) -> Taxonomy | None:
+    if recipe.taxonomy.tree is None:
+        return None
+    tree = taxonomy_from_yaml(Path(recipe.taxonomy.tree))
+    if tree.task != recipe.taxonomy.task:
+        raise ConfigError(
+            f"{recipe.taxonomy.tree} is a tree for the task '{tree.task}', but taxonomy.task is "
+            f"'{recipe.taxonomy.task}': change one of them"
+        )
+    return tree
+
+
 def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
-    """The tree over the labels that occur in the recipe's source, the same for all its folds."""
+    """The recipe's own tree, or that over the labels that occur in its source; the same for all its folds.
+
+    Raises:
+        ConfigError: The recipe's own tree is for the other task.
+        DataError: A label is unknown.
+        OntologyError: The tree's file is wrong.
+    """
     label_map = recipe_label_map(recipe, _source_clips(recipe, root))
-    return build_taxonomy(
+    return _own_tree(recipe) or build_taxonomy(
         load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
     )
 
@@ -208,13 +244,18 @@ def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
 def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
     """Targets of labelled clips.
 
+    Args:
+        recipe: Says what labels mean.
+        taxonomy: Its tree.
+        clips: With labels.
+
     Returns:
         (clip, node) float32: one-hot at the label's node (single), or 1 present, 0 absent, -1 unknown (multi label).
 
     Raises:
         DataError: A clip's labels are unmapped, so that nothing can be learned from it.
     """
-    label_map, ontology = load_label_map(recipe.data.label_map), load_ontology()
+    label_map, ontology = _whole_label_map(recipe), _recipe_ontology(recipe)
     if recipe.taxonomy.task == "multi":
         rows = [node_targets(taxonomy, ontology, label_map, clip.labels) for clip in clips]
         return np.stack(rows).astype(np.float32)

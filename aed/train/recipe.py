@@ -71,7 +71,8 @@ class DataConfig(Settings):
 
     Attributes:
         source: Data set name, `folder:<path>` or `csv:<path>`.
-        label_map: Label map of the source; a name or a YAML file.
+        label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
+            labels of other sources (names of folders) are names of concepts.
         folds: `official`, `none` (train on everything) or folds by content group.
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
@@ -82,7 +83,7 @@ class DataConfig(Settings):
     """
 
     source: str
-    label_map: str
+    label_map: str | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -109,10 +110,13 @@ class TaxonomyConfig(Settings):
     Attributes:
         task: `single`: one leaf a clip; `multi`: any nodes.
         none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
+        tree: A YAML file with a tree of your own instead, which then decides about *none of these* too; see
+            `aed.ontology.user_tree`.
     """
 
     task: Literal["single", "multi"] = "single"
     none_of_these: bool = True
+    tree: str | None = None
 
 
 class AugmentConfig(Settings):

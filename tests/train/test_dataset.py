@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from aed.data.label_budget import BudgetRule, read_label_budget, write_label_budget
 from aed.data.source import load_source
 from aed.data.splits import official_folds
-from aed.errors import ConfigError, DataError
+from aed.errors import ConfigError, DataError, OntologyError
 from aed.train.dataset import clip_targets, fold_clips, recipe_folds, recipe_taxonomy
 from tests.tiny_corpus import (
     GLASS,
@@ -199,6 +200,64 @@ def test_every_fold_has_the_same_taxonomy_though_a_label_is_in_one_fold_only(tmp
     manifest.write_text(manifest.read_text() + "bell.wav,doorbell,1\n")
     taxonomy = recipe_taxonomy(tiny_recipe(manifest), None)
     assert taxonomy.find("Ding-dong")
+
+
+TREE = """
+task: single
+none_of_these: true
+own: [Kitchen, Dishwasher is done]
+tree:
+  Kitchen: [Dishwasher is done, Bark]
+  Siren:
+"""
+MAP = """
+dataset: mine
+task: single
+exhaustive: labels
+labels: {dog_bark: Bark, siren: Siren, smoke_alarm: Dishwasher is done}
+"""
+
+
+def test_a_tree_of_ones_own(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "tree.yaml").write_text(TREE)
+    (tmp_path / "labels.yaml").write_text(MAP)
+    settings = (f"taxonomy.tree={tmp_path / 'tree.yaml'}", f"data.label_map={tmp_path / 'labels.yaml'}")
+    recipe = tiny_recipe(manifest, *settings)
+    taxonomy = recipe_taxonomy(recipe, None)
+    assert {"/".join(taxonomy.path_names(leaf)) for leaf in taxonomy.leaves} == {
+        *("Kitchen/Dishwasher is done", "Kitchen/Bark", "Siren", "None of these")
+    }
+    clips = fold_clips(recipe, 1, None).labelled
+    answers = clip_targets(recipe, taxonomy, clips).argmax(axis=1)
+    named = {clip.labels[0]: taxonomy.nodes[node].name for clip, node in zip(clips, answers, strict=True)}
+    assert named == {"dog_bark": "Bark", "siren": "Siren", "smoke_alarm": "Dishwasher is done"}
+    with pytest.raises(ConfigError, match=r"is a tree for the task 'single', but taxonomy\.task is 'multi'"):
+        recipe_taxonomy(tiny_recipe(manifest, *MULTI_LABEL[1:], *settings), None)
+    with pytest.raises(OntologyError, match="Dishwasher is done"):
+        recipe_taxonomy(tiny_recipe(manifest, settings[1]), None)  # its concept without its tree
+
+
+def test_without_a_label_map_labels_are_names_of_concepts(tmp_path: Path) -> None:
+    for number, name in enumerate(["Bark", "Smoke_detector,_smoke_alarm", "siren"] * 2):
+        write_clip(tmp_path / name / f"{number}.wav", "siren", number)
+    recipe = tiny_recipe(write_corpus(tmp_path / "other"), f"data.source='folder:{tmp_path}'")
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"label_map": None, "folds": "none"})})
+    shutil.rmtree(tmp_path / "other")
+    taxonomy = recipe_taxonomy(recipe, None)
+    assert {taxonomy.nodes[leaf].name for leaf in taxonomy.leaves} == {
+        *("Bark", "Smoke detector, smoke alarm", "Siren", "None of these")
+    }
+    clips = fold_clips(recipe, None, None).labelled
+    assert len({int(node) for node in clip_targets(recipe, taxonomy, clips).argmax(axis=1)}) == 3
+    write_clip(tmp_path / "Dog_barck" / "1.wav")
+    with pytest.raises(OntologyError, match="Dog_barck"):
+        recipe_taxonomy(recipe, None)
+
+
+def test_a_known_data_set_has_its_own_label_map(manifest: Path, tmp_path: Path) -> None:
+    write_esc50(tmp_path)
+    recipe = tiny_recipe(manifest, "data.source=esc10", "data.label_map=null")
+    assert len(recipe_taxonomy(recipe, tmp_path).leaves) == 10 + 1
 
 
 def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path) -> None:
