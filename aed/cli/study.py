@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from aed.cli.train import missing_notes
 from aed.errors import ConfigError
 from aed.resources import recipes_folder
 
@@ -64,12 +63,13 @@ def _run(
     from aed.study.study_checks import check_study
     from aed.study.study_file import load_study
     from aed.study.study_folder import StudyFolder
+    from aed.train.dataset import missing_notes
     from aed.train.device import check_accelerator
 
     check_accelerator(device)
     asked = load_study(find_study(study), quick=quick, methods=methods or [])
     check_study(asked)
-    for note in missing_notes(asked.shared):
+    for note in missing_notes(asked.shared, None):
         typer.echo(note, err=True)
     grid = asked.grid()
     folder = StudyFolder(out or Path("runs") / grid.name)

@@ -99,10 +99,6 @@ class LabelMap:
         kept = {label: target for label, target in self.labels.items() if label in wanted}
         return replace(self, dataset=dataset or self.dataset, labels=kept)
 
-    def with_unlisted(self, unlisted: Unlisted) -> LabelMap:
-        """Return the map with another policy for unlisted concepts."""
-        return replace(self, unlisted=unlisted)
-
 
 def label_map_from_names(
     dataset: str, names: Iterable[str], *, task: Task = "single", ontology: Ontology | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
 from aed.data.records import Clip
 from aed.data.registry import DATASETS
@@ -71,6 +72,12 @@ def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
     """
     further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
     return SourceClips(_source_clips(recipe, root), tuple(further))
+
+
+def missing_notes(recipe: Recipe, root: Path | None) -> list[str]:
+    """Say what of the recipe's sources is not here: training goes on with what is."""
+    sources = (recipe.data.source, *recipe.data.unlabelled_sources)
+    return [note for source in sources if (note := missing_note(load_source(source, root)))]
 
 
 def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: SourceClips | None = None) -> FoldClips:

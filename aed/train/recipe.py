@@ -217,8 +217,11 @@ class Recipe(Settings):
 
     @property
     def digest(self) -> str:
-        """12 hex digits that name the experiment: sha256 of all settings but the title."""
-        settings = self.model_dump(mode="json", exclude={"title"})
+        """12 hex digits that name the experiment: sha256 of all settings but the title and those that are left out.
+
+        So a recipe keeps its name when aed learns a new setting that may be left out.
+        """
+        settings = self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
