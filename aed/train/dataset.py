@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
-from aed.data.records import Clip
+from aed.data.records import Clip, DatasetInfo
 from aed.data.registry import DATASETS
 from aed.data.source import load_source
 from aed.data.splits import Fold, group_folds, official_folds
@@ -72,6 +72,11 @@ def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
     """
     further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
     return SourceClips(_source_clips(recipe, root), tuple(further))
+
+
+def source_infos(recipe: Recipe, root: Path | None) -> tuple[DatasetInfo, ...]:
+    """Cards of the recipe's sources."""
+    return tuple(load_source(source, root).info for source in (recipe.data.source, *recipe.data.unlabelled_sources))
 
 
 def missing_notes(recipe: Recipe, root: Path | None) -> list[str]:

@@ -23,16 +23,16 @@ from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
-from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
+from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy, source_infos
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.loop import OnAverage, Session, fit
 from aed.train.memory import keep_freed_memory
 from aed.train.objective import Objective
 from aed.train.pretrained import pretrained_encoder
-from aed.train.provenance import environment, source_commit
+from aed.train.provenance import environment, licence_notice, source_commit
 from aed.train.recipe import Recipe
 
-RUN_FILE, RECIPE_FILE = "run.json", "recipe.yaml"
+RUN_FILE, RECIPE_FILE, LICENCE_FILE = "run.json", "recipe.yaml", "LICENSE.md"
 
 
 class Listener(Protocol):
@@ -142,6 +142,7 @@ def train_run(
         **environment(),
     }
     if first:
+        write_atomic(options.folder / LICENCE_FILE, licence_notice(source_infos(recipe, root)))
         trained.cpu().save(options.folder)
         write_atomic(options.folder / RUN_FILE, json.dumps(record, indent=2) + "\n")
         (options.folder / CHECKPOINT).unlink(missing_ok=True)

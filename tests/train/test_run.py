@@ -63,7 +63,7 @@ def test_initial_weights_leave_the_global_generator_as_it_was(manifest: Path) ->
 def test_a_finished_run_is_a_whole_model_that_says_how_it_was_made(manifest: Path, tmp_path: Path) -> None:
     recorder = train(manifest, tmp_path / "run")
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {WEIGHTS, "config.json", "taxonomy.json", "recipe.yaml", "run.json"}
+    assert files == {WEIGHTS, "config.json", "taxonomy.json", "recipe.yaml", "run.json", "LICENSE.md"}
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert (record["fold"], record["seed"], record["steps"], record["skipped"]) == (1, 1, 5, {})
     assert (record["labelled_clips"], record["unlabelled_clips"], record["processes"]) == (6, 6, 1)
