@@ -63,7 +63,7 @@ def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: p
 
 
 def test_the_licences_of_what_taught_a_model_lie_beside_it() -> None:
-    text = licence_notice([ESC50_INFO, folder_info(Path("my_sounds"))])
+    text = " ".join(licence_notice([ESC50_INFO, folder_info(Path("my_sounds"))]).split())
     assert "CC BY-SA 4.0" in text
     assert "AudioSet Ontology by Google Inc." in text
     assert f"- {ESC50_INFO.title}: CC BY-NC 3.0 (the ESC-10 part CC BY 3.0), <https://github.com/" in text
