@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.model",),
     ("aed.loss", "aed.metrics", "aed.data", "aed.scorer"),
     ("aed.pretrain",),
-    ("aed.train", "aed.detect"),
+    ("aed.train", "aed.detect", "aed.explain"),
     ("aed.study", "aed.monitor"),
     ("aed.api",),
     ("aed.cli",),
@@ -58,6 +58,7 @@ TRAINING_EXTRA = frozenset(
 )
 # Where the training extra may be imported at the head of a file. Everywhere else: inside the function that needs it.
 TRAINING_SIDE = (
+    "aed.explain",
     "aed.encoder",
     "aed.tree",
     "aed.features",
