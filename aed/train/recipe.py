@@ -18,6 +18,7 @@ from aed.features.shift_gain import ShiftGainConfig
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig
 from aed.features.waveform_augment import WaveformAugmentConfig
 from aed.loss.consistency import ConsistencyConfig
+from aed.loss.label_weights import LabelLossConfig
 from aed.model import ModelConfig
 from aed.pretrain.config import PretrainConfig
 from aed.settings import Settings
@@ -179,6 +180,7 @@ class Recipe(Settings):
         model: Network.
         augment: Distortions.
         pretrain: How the encoder learns from the unlabelled clips before; not at all where absent.
+        label_loss: What a label teaches beside its own node's likelihood; nothing where absent (single label only).
         consistency: How unlabelled clips teach; nothing where absent.
         optim: Optimisation.
     """
@@ -191,6 +193,7 @@ class Recipe(Settings):
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     pretrain: PretrainConfig | None = None
+    label_loss: LabelLossConfig | None = None
     consistency: ConsistencyConfig | None = None
     optim: OptimConfig = OptimConfig()
 
@@ -203,11 +206,15 @@ class Recipe(Settings):
                         f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
                         "taxonomy.task to single"
                     )
+            if self.label_loss:
+                raise ValueError("label_loss is there, but it teaches single-label trees only: remove it")
             if self.consistency and self.consistency.leaf_threshold == "adaptive":
                 raise ValueError(
                     "consistency.leaf_threshold is 'adaptive', but a multi-label tree has no likeliest leaf: set it to "
                     "'fixed', or taxonomy.task to single"
                 )
+            if self.consistency and self.consistency.align:
+                raise ValueError("consistency.align is set, but it is for single-label trees only: remove it")
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(
                 f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "

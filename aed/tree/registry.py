@@ -11,8 +11,9 @@ from aed.tree.conditional import ConditionalSigmoidHead, ConditionalSoftmaxHead
 from aed.tree.flat import FlatSigmoidHead, FlatSoftmaxHead
 from aed.tree.head import TreeHead
 from aed.tree.path_sum import PathSumSoftmaxHead
+from aed.tree.prototype import PrototypeSoftmaxHead
 
-HeadName = Literal["tree", "flat", "path_sum"]
+HeadName = Literal["tree", "flat", "path_sum", "prototype"]
 
 HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
     ("tree", "single"): ConditionalSoftmaxHead,
@@ -20,6 +21,7 @@ HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
     ("flat", "single"): FlatSoftmaxHead,
     ("flat", "multi"): FlatSigmoidHead,
     ("path_sum", "single"): PathSumSoftmaxHead,
+    ("prototype", "single"): PrototypeSoftmaxHead,
 }
 
 
@@ -28,7 +30,8 @@ class HeadConfig(Settings):
 
     Attributes:
         name: `tree`: conditional softmax or sigmoid by the taxonomy's task; `flat`: leaf sums; `path_sum`: leaf sums of
-            logits that are summed along paths (single label only).
+            logits that are summed along paths; `prototype`: of cosines with directions that are. The last two for
+            single labels only.
     """
 
     name: HeadName = "tree"

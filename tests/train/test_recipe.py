@@ -140,6 +140,12 @@ def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> No
     assert load_recipe(path, [f"optim.{key}=0.5"]).taxonomy.task == "single"
 
 
+def test_a_label_loss_is_for_single_labels(path: Path) -> None:
+    multi = ["taxonomy={task: multi, none_of_these: false}", "consistency=null", "label_loss={depth_decay: 0.5}"]
+    with pytest.raises(ConfigError, match="label_loss is there, but it teaches single-label trees only: remove it"):
+        load_recipe(path, multi)
+
+
 def test_an_inner_part_is_one_of_the_parts(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.inner\.part is 6, but there are 5 parts: lower it"):
         load_recipe(path, ["data.inner={part: 6}"])
