@@ -60,20 +60,16 @@ def _explain(
 
 
 def find_node(taxonomy: Taxonomy, wanted: str) -> int:
-    """Find a node of the tree by its name, in any case, or its id.
+    """Find a node of the tree that can be an answer.
 
     Raises:
-        ConfigError: The tree has no such node, or only its root.
+        ConfigError: It is the root.
+        OntologyError: The tree has no such node.
     """
-    from difflib import get_close_matches
-
-    names = {name.casefold(): index for index, node in enumerate(taxonomy.nodes) for name in (node.id, node.name)}
-    found = names.get(wanted.casefold(), 0)
-    if not found:
-        near = get_close_matches(wanted.casefold(), names, n=1)
-        hint = f": did you mean '{taxonomy.nodes[names[near[0]]].name}'?" if near else ""
-        raise ConfigError(f"--node {wanted}: the model's tree has no such node{hint}")
-    return found
+    node = taxonomy.find(wanted)
+    if not node:
+        raise ConfigError(f"--node {wanted}: no decision leads to the root; name a node below it")
+    return node
 
 
 def _lines(found: Explanation) -> list[str]:
