@@ -68,10 +68,8 @@ def soft_labels(taxonomy: Taxonomy, sharpness: float) -> Float64Array:
     shares = np.eye(taxonomy.num_nodes)
     leaves = [leaf for leaf in taxonomy.leaves if leaf != taxonomy.none_index]
     above = taxonomy.ancestor_matrix[leaves]
-    depths = np.asarray(taxonomy.depths)
-    heights = np.array([depths[taxonomy.ancestor_matrix[:, node]].max() for node in range(len(depths))]) - depths
     common = above[:, None, :] & above[None, :, :]
-    lowest = np.where(common, depths, -1).argmax(axis=-1)
-    weights = np.exp(-sharpness * heights[lowest] / max(heights[0], 1))
+    lowest = np.where(common, taxonomy.depths, -1).argmax(axis=-1)
+    weights = np.exp(-sharpness * taxonomy.heights[lowest] / max(taxonomy.height(0), 1))
     shares[np.ix_(leaves, leaves)] = weights / weights.sum(axis=1, keepdims=True)
     return shares

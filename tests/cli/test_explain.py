@@ -54,7 +54,7 @@ def test_what_cannot_be_explained_is_one_line(model: Path, tmp_path: Path) -> No
     for arguments, line in (
         (
             (clip, "--model", model, "--node", "Dok"),
-            "--node Dok: the model's tree has no such node: did you mean 'Dog'?",
+            "the taxonomy has no node called 'Dok'",
         ),
         ((clip, "--model", model, "--draw", tmp_path / "why.bmp"), "expected a name that ends in .png or .svg"),
         ((tmp_path / "none.wav", "--model", model), "expected an audio file, but no such file"),
