@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
+from aed.data.leave_out import leave_out_groups
 from aed.data.records import Clip, DatasetInfo
 from aed.data.registry import DATASETS
 from aed.data.source import load_source
-from aed.data.splits import Fold, group_folds, official_folds
+from aed.data.splits import Fold, group_folds, official_folds, seeded_order
 from aed.errors import ConfigError, DataError
 from aed.ontology.graph import Ontology, load_ontology
 from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
@@ -31,15 +32,17 @@ class FoldClips:
         fold: Number of the held-out fold; None where nothing is held out.
         training: All clips that teach in any way: training clips and those of the further sources.
         labelled: Training clips whose labels may be used.
+        coarse: Training clips of whose label only the supercategory may be used.
         unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
         test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
         left_out: Clips that neither teach nor are tested on: those that share a content group with the held-out ones,
-            and held-out ones without a label.
+            held-out ones without a label, and those of leaves that training is not to hear.
     """
 
     fold: int | None
     training: tuple[Clip, ...]
     labelled: tuple[Clip, ...]
+    coarse: tuple[Clip, ...]
     unlabelled: tuple[Clip, ...]
     test: tuple[Clip, ...]
     left_out: tuple[Clip, ...]
@@ -110,12 +113,16 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
-    found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled)
-    found = replace(found, left_out=(*found.left_out, *(clip for clip in held_out if not clip.labels)))
+    unheard = _left_out_labels(recipe, clips.own)
+    silenced = tuple(clip for clip in train if unheard & set(clip.labels))
+    train, labelled = _others(train, silenced), _others(labelled, silenced)
+    coarse = _coarse_clips(recipe, fold, _others(_with_labels(train), labelled))
+    found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled, coarse)
+    found = replace(found, left_out=(*found.left_out, *silenced, *_others(held_out, test)))
     if (inner := recipe.data.inner) is None:
         return found
     part = group_folds(found.labelled, inner.parts, inner.seed)[inner.part - 1].test
-    inside = _without_groups_of(part, recipe, fold, found.training, found.labelled)
+    inside = _without_groups_of(part, recipe, fold, found.training, found.labelled, found.coarse)
     return replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
 
 
@@ -129,8 +136,40 @@ def _with_labels(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     return tuple(clip for clip in clips if clip.labels)
 
 
+def _others(clips: tuple[Clip, ...], without: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    left = set(without)
+    return tuple(clip for clip in clips if clip not in left)
+
+
+def _left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
+    """Labels of the leaves that training is not to hear."""
+    if (leave_out := recipe.data.leave_out) is None:
+        return frozenset()
+    label_map, ontology = recipe_label_map(recipe, clips), _recipe_ontology(recipe)
+    taxonomy = _taxonomy(recipe, label_map)
+    groups = leave_out_groups(taxonomy, leave_out.groups)
+    leaf_of = {label: clip_target_node(taxonomy, label_map, (label,), ontology) for label in label_map.labels}
+    return frozenset(label for label, leaf in leaf_of.items() if leaf is not None and groups[leaf] == leave_out.group)
+
+
+def _coarse_clips(recipe: Recipe, fold: int | None, candidates: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Pick, by class, the clips that get the label of their supercategory; the same ones for every method and seed."""
+    if (coarse := recipe.data.coarse) is None:
+        return ()
+    by_class: dict[tuple[str, ...], list[Clip]] = {}
+    for clip in sorted(candidates, key=lambda clip: seeded_order(recipe.data.label_draw, fold, clip.clip_id)):
+        by_class.setdefault(clip.labels, []).append(clip)
+    picked = {clip for clips in by_class.values() for clip in clips[: round(len(clips) * coarse.percent / 100)]}
+    return tuple(clip for clip in candidates if clip in picked)
+
+
 def _without_groups_of(
-    test: tuple[Clip, ...], recipe: Recipe, fold: int | None, training: tuple[Clip, ...], labelled: tuple[Clip, ...]
+    test: tuple[Clip, ...],
+    recipe: Recipe,
+    fold: int | None,
+    training: tuple[Clip, ...],
+    labelled: tuple[Clip, ...],
+    coarse: tuple[Clip, ...],
 ) -> FoldClips:
     """Cut these training clips so that none shares a content group with those that are tested on."""
     held_out = {clip.group for clip in test}
@@ -141,6 +180,7 @@ def _without_groups_of(
         fold,
         training=kept,
         labelled=kept_labelled,
+        coarse=tuple(clip for clip in coarse if clip.group not in held_out),
         unlabelled=_consistency_clips(recipe, kept, kept_labelled),
         test=test,
         left_out=tuple(clip for clip in training if clip.group in held_out and clip not in tested),
@@ -247,7 +287,10 @@ def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
         DataError: A label is unknown.
         OntologyError: The tree's file is wrong.
     """
-    label_map = recipe_label_map(recipe, _source_clips(recipe, root))
+    return _taxonomy(recipe, recipe_label_map(recipe, _source_clips(recipe, root)))
+
+
+def _taxonomy(recipe: Recipe, label_map: LabelMap) -> Taxonomy:
     return _own_tree(recipe) or build_taxonomy(
         load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
     )
@@ -278,3 +321,11 @@ def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) ->
             raise DataError(f"{clip.clip_id}: its labels {clip.labels} are no node of the taxonomy; leave the clip out")
         targets[row, node] = 1
     return targets
+
+
+def coarse_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
+    """Targets of clips that are labelled with their supercategory only: (clip, node) float32, one-hot."""
+    assert recipe.data.coarse is not None, "only a recipe with coarse labels has such clips"
+    nodes = clip_targets(recipe, taxonomy, clips).argmax(axis=1)
+    above = [taxonomy.at_depth(int(node), recipe.data.coarse.depth) for node in nodes]
+    return np.eye(taxonomy.num_nodes, dtype=np.float32)[above]

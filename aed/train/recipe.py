@@ -67,6 +67,36 @@ class InnerPart(Settings):
         return self
 
 
+class LeaveOut(Settings):
+    """Leaves that training never hears, to learn what a model says of sounds that it does not know.
+
+    Attributes:
+        group: Which of the fixed groups of leaves, from 1; see `aed.data.leave_out`.
+        groups: Number of groups.
+    """
+
+    group: int = Field(ge=1)
+    groups: int = Field(4, ge=2)
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_groups(self) -> LeaveOut:
+        if self.group > self.groups:
+            raise ValueError(f"data.leave_out.group is {self.group}, but there are {self.groups} groups: lower it")
+        return self
+
+
+class CoarseLabels(Settings):
+    """Labels that name only a supercategory.
+
+    Attributes:
+        percent: Share, by class, of the training clips outside the label budget that have such a label.
+        depth: Depth of the supercategory in the tree; a leaf that is no deeper is named itself.
+    """
+
+    percent: int = Field(ge=1, le=100)
+    depth: int = Field(1, ge=1)
+
+
 class DataConfig(Settings):
     """Which clips teach and which are held out.
 
@@ -78,6 +108,8 @@ class DataConfig(Settings):
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
         label_draw: Which of the budget's draws.
+        coarse: Further labels, which name only a supercategory; none where absent (single label only).
+        leave_out: Leaves that training never hears; none where absent (single label only).
         inner: Hold out a part of the labelled training clips instead of the test fold.
         unlabelled_sources: Further sources whose clips teach by consistency only.
         clip_seconds: Length of a training clip.
@@ -89,6 +121,8 @@ class DataConfig(Settings):
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     label_draw: int = Field(1, ge=1)
+    coarse: CoarseLabels | None = None
+    leave_out: LeaveOut | None = None
     inner: InnerPart | None = None
     unlabelled_sources: tuple[str, ...] = ()
     clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS, le=LONGEST_CLIP_SECONDS)
@@ -206,21 +240,27 @@ class Recipe(Settings):
                         f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
                         "taxonomy.task to single"
                     )
-            if self.label_loss:
-                raise ValueError("label_loss is there, but it teaches single-label trees only: remove it")
+            for key, value in (
+                *(("label_loss", self.label_loss), ("data.coarse", self.data.coarse)),
+                *(("data.leave_out", self.data.leave_out), ("consistency.align", self._aligns)),
+            ):
+                if value:
+                    raise ValueError(f"{key} is there, but it is for single-label trees only: remove it")
             if self.consistency and self.consistency.leaf_threshold == "adaptive":
                 raise ValueError(
                     "consistency.leaf_threshold is 'adaptive', but a multi-label tree has no likeliest leaf: set it to "
                     "'fixed', or taxonomy.task to single"
                 )
-            if self.consistency and self.consistency.align:
-                raise ValueError("consistency.align is set, but it is for single-label trees only: remove it")
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(
                 f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "
                 f"(data.clip_seconds={self.data.clip_seconds:g}): shorten it"
             )
         return self
+
+    @property
+    def _aligns(self) -> bool:
+        return bool(self.consistency and self.consistency.align)
 
     @property
     def digest(self) -> str:

@@ -16,7 +16,7 @@ from aed.data.label_budget import BudgetRule, read_label_budget, write_label_bud
 from aed.data.source import load_source
 from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError, OntologyError
-from aed.train.dataset import clip_targets, fold_clips, recipe_folds, recipe_taxonomy
+from aed.train.dataset import clip_targets, coarse_targets, fold_clips, recipe_folds, recipe_taxonomy
 from tests.tiny_corpus import (
     GLASS,
     LABELS,
@@ -83,6 +83,39 @@ def test_folds_by_group_keep_groups_together(manifest: Path, tmp_path: Path) -> 
         clips = fold_clips(recipe, fold, None)
         assert not {clip.group for clip in clips.test} & {clip.group for clip in clips.labelled}
         assert len(clips.test) + len(clips.labelled) == 12
+
+
+def test_leaves_are_left_out_of_training_alone(manifest: Path) -> None:
+    heard: list[set[str]] = []
+    for group in (1, 2):
+        clips = fold_clips(tiny_recipe(manifest, f"data.leave_out={{group: {group}, groups: 2}}"), 1, None)
+        assert {clip.labels for clip in clips.test} == {(label,) for label in LABELS}
+        heard.append({label for clip in (*clips.training, *clips.labelled, *clips.unlabelled) for label in clip.labels})
+        assert {label for clip in clips.left_out for label in clip.labels} == set(LABELS) - heard[-1]
+        assert len(clips.training) + len(clips.left_out) == 6
+    assert not set(LABELS) - (heard[0] | heard[1])
+    assert not heard[0] & heard[1]
+
+
+def test_further_clips_are_labelled_with_their_supercategory(manifest: Path) -> None:
+    write_label_budget(
+        f"csv:{manifest}",
+        load_source(f"csv:{manifest}"),
+        BudgetRule(1, "perclass"),
+        official_folds(load_source(f"csv:{manifest}").clips),
+        draws=1,
+    )
+    settings = ("data.labels=1perclass", "consistency.pool=unlabelled")
+    for percent, coarse in ((100, 3), (50, 0), (60, 3)):  # one clip of each class is outside the budget
+        recipe = tiny_recipe(manifest, *settings, f"data.coarse={{percent: {percent}}}")
+        clips = fold_clips(recipe, 1, None)
+        assert (len(clips.labelled), len(clips.coarse)) == (3, coarse)
+        assert not set(clips.labelled) & set(clips.coarse)
+        assert set(clips.coarse) <= set(clips.unlabelled)  # what their labels leave open, consistency may teach
+    taxonomy = recipe_taxonomy(recipe, None)
+    fine, above = (make(recipe, taxonomy, clips.coarse).argmax(axis=1) for make in (clip_targets, coarse_targets))
+    assert [taxonomy.at_depth(int(node), 1) for node in fine] == above.tolist()
+    assert any(above != fine)
 
 
 def test_an_inner_part_takes_the_place_of_the_test_fold(manifest: Path, tmp_path: Path) -> None:
