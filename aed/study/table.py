@@ -13,6 +13,7 @@ from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import PairedDifference
 from aed.study.report import Evaluation
 from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
+from aed.study.unseen import HEDGE, Unseen
 
 _TITLES = {
     "leaf_accuracy": "leaf accuracy",
@@ -65,6 +66,34 @@ def comparison_table(difference: PairedDifference, first: str, second: str) -> T
     table.add_row("right in one alone", only_one)
     share = f"{difference.share_not_better:.2%} of {difference.resamples}"
     table.add_row("resamples with no gain", share)
+    return table
+
+
+def unseen_table(found: Unseen) -> Table:
+    """Return the table of answers for sounds whose leaf training never heard."""
+    clips, leaves = found.scores[0].clips, found.scores[0].leaves
+    table = Table(
+        title=f"{clips} clips of {leaves} leaves, each heard by nobody who judges it; in %",
+        title_justify="left",
+        caption=(
+            f"forced: first-level supercategory, mean over these (over clips); a constant answer gets "
+            f"{format_figure('', found.constant)} ({format_figure('', found.constant_of_clips)}). hedged: answers that "
+            f"are {HEDGE:.0%} sure"
+        ),
+    )
+    for heading in ("method", "forced", f"minus {found.reference}", "answered", "right of these", "wrong", "depth"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for scores in found.scores:
+        difference = found.differences.get(scores.method)
+        table.add_row(
+            scores.method,
+            f"{format_figure('', scores.forced)} ({format_figure('', scores.forced_of_clips)})",
+            f"{100 * difference.difference:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+            if difference
+            else "",
+            *(format_figure("", value) for value in (scores.answered, scores.right_of_answered, scores.wrong)),
+            format_figure("severity", scores.depth_of_right),
+        )
     return table
 
 

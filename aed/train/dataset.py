@@ -113,7 +113,7 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
-    unheard = _left_out_labels(recipe, clips.own)
+    unheard = left_out_labels(recipe, clips.own)
     silenced = tuple(clip for clip in train if unheard & set(clip.labels))
     train, labelled = _others(train, silenced), _others(labelled, silenced)
     coarse = _coarse_clips(recipe, fold, _others(_with_labels(train), labelled))
@@ -141,7 +141,7 @@ def _others(clips: tuple[Clip, ...], without: tuple[Clip, ...]) -> tuple[Clip, .
     return tuple(clip for clip in clips if clip not in left)
 
 
-def _left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
+def left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
     """Labels of the leaves that training is not to hear."""
     if (leave_out := recipe.data.leave_out) is None:
         return frozenset()
