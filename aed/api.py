@@ -157,10 +157,10 @@ class LoadedModel:
     def _clip(self, sound: Sound, rate_hz: int | None) -> np.ndarray:
         if isinstance(sound, np.ndarray):
             samples = self._resampled(sound, rate_hz)
-            _check_length(len(samples) / self.scorer.layout.rate_hz, "these samples")
+            check_clip_length(len(samples) / self.scorer.layout.rate_hz, "these samples")
             return samples
         _no_rate_for_a_file(rate_hz)
-        _check_length(inspect(sound).seconds, str(sound))
+        check_clip_length(inspect(sound).seconds, str(sound))
         return read_audio(sound, self.scorer.layout.rate_hz)
 
     def _resampled(self, samples: np.ndarray, rate_hz: int | None) -> np.ndarray:
@@ -229,7 +229,12 @@ def _no_rate_for_a_file(rate_hz: int | None) -> None:
         raise ConfigError(f"rate_hz={rate_hz} was given for a file, which says its rate itself: leave it out")
 
 
-def _check_length(seconds: float, what: str) -> None:
+def check_clip_length(seconds: float, what: str) -> None:
+    """Refuse a recording that is too long to be one clip.
+
+    Raises:
+        AudioError: It is.
+    """
     if seconds > LONGEST_CLIP_SECONDS:
         raise AudioError(
             f"{what}: {seconds:.0f} s are too long for one answer, at most {LONGEST_CLIP_SECONDS:.0f} s; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from aed.encoder.cnn import CnnConfig
@@ -14,11 +14,12 @@ from aed.features.logmel import LogMel, LogMelConfig
 from aed.model_folder import read_settings, read_weights, write_model_folder
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import BlockLayout
+from aed.settings import Settings
 from aed.tree.head import NodeScores
 from aed.tree.registry import HeadConfig, build_head
 
 
-class WindowConfig(BaseModel):
+class WindowConfig(Settings):
     """What the detector looks at, counted in embeddings (80 ms each by default).
 
     Attributes:
@@ -26,8 +27,6 @@ class WindowConfig(BaseModel):
         row_embeddings: Distance between two decisions; differs from the window by an even number.
         rows_per_block: Decisions made by one call of the network, 10.24 s of sound by default.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_embeddings: int = Field(12, gt=0)
     row_embeddings: int = Field(2, gt=0)
@@ -40,10 +39,8 @@ class WindowConfig(BaseModel):
         return self
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Settings):
     """Everything but the taxonomy and the weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: LogMelConfig = LogMelConfig()
     encoder: EncoderConfig = CnnConfig()

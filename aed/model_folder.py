@@ -18,7 +18,7 @@ from torch import Tensor
 
 from aed.errors import ModelError, OntologyError
 from aed.ontology.taxonomy import Taxonomy
-from aed.storage import atomic_path
+from aed.storage import atomic_path, sync
 
 FORMAT = "aed-model-1"
 """Written into config.json; a folder of another format is refused."""
@@ -48,6 +48,8 @@ def write_model_folder(folder: Path, weights: Mapping[str, Tensor], settings: Ba
         new_taxonomy.write_text(tree + "\n", encoding="utf-8")
         # not save_file: on a full disk it raises an error of its own that says nothing of the disk
         new_weights.write_bytes(safetensors.torch.save(whole, {"taxonomy_digest": taxonomy.digest}))
+        for new in (new_config, new_taxonomy, new_weights):
+            sync(new)  # a disk that is full says so here at the latest, while the former model is whole
         (folder / _CONFIG).unlink(missing_ok=True)
 
 

@@ -21,6 +21,11 @@ def _shipped(name: str) -> Path:
     raise DataError(f"the shipped folder '{name}' is missing from this installation of aed: install the package again")
 
 
+def in_checkout() -> bool:
+    """Whether this code runs from a checkout, whose shipped files may be made anew; else from an installed package."""
+    return (_PACKAGE.parent / ".git").exists() and not (_PACKAGE / "shipped").is_dir()
+
+
 def ontology_folder() -> Path:
     """Folder with the concepts table, the primary parents and the label maps."""
     return _shipped("ontology")

@@ -46,13 +46,14 @@ def write_atomic(path: Path | str, data: str | bytes) -> None:
 
     Args:
         path: Target; missing folders above it are made.
-        data: Text (written as UTF-8, line ends kept as they are) or bytes.
+        data: Text (written as UTF-8, line ends kept as they are, parts of file names that are no text as escapes) or
+            bytes.
 
     Raises:
         StorageError: The target cannot be written; what stood there before is untouched.
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        temporary.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise StorageError(f"cannot write {target}: expected the name of a file, got {kind}; choose another name")
     with _replacing(target, _remove_file) as (temporary, resolved):
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(resolved)
 
 
@@ -93,9 +94,19 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
         yield temporary
         for folder, _, files in os.walk(temporary):
             for name in files:
-                _sync(Path(folder) / name)
-            _sync(Path(folder))
+                sync(Path(folder) / name)
+            sync(Path(folder))
         _swap_folder(temporary, resolved)
+
+
+def check_writable(path: Path | str) -> None:
+    """Refuse a target that cannot be written, before the long work whose result it is for.
+
+    Raises:
+        StorageError: Its folder takes no new file.
+    """
+    with _replacing(Path(path), _remove_file) as (temporary, _):
+        temporary.touch()
 
 
 @contextmanager
@@ -109,7 +120,7 @@ def _replacing(target: Path, remove: Callable[[Path], None]) -> Iterator[tuple[P
         before, after = _around_token(resolved)
         temporary = resolved.with_name(f"{before}{secrets.token_hex(_TOKEN_BYTES)}{after}")
         yield temporary, resolved
-        _sync(resolved.parent)
+        sync(resolved.parent)
     except OSError as error:
         if error.errno not in _WRITE_ERRNOS and not (error.errno == errno.ENOENT and not _can_be_made(temporary)):
             raise
@@ -152,8 +163,12 @@ def _storage_error(target: Path, error: OSError) -> StorageError:
     )
 
 
-def _sync(path: Path) -> None:
-    """Force a file or folder onto the disk; systems that cannot open a folder (Windows) need no sync of it."""
+def sync(path: Path) -> None:
+    """Force a file or folder onto the disk; systems that cannot open a folder (Windows) need no sync of it.
+
+    Raises:
+        OSError: The system cannot, for want of space for one.
+    """
     if path.is_dir() and os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)

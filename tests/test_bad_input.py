@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from typer.testing import CliRunner, Result
 from aed.cli.main import app
 from aed.train.recipe import load_recipe
 from aed.train.run import RunOptions, train_run
+from tests.full_disk import disk_with_room_for
 from tests.tiny_corpus import Recorder, contents, write_corpus, write_recipe
 
 
@@ -204,6 +203,24 @@ def test_a_damaged_checkpoint(damage: bytes, half_run: Path, recipe: Path) -> No
     assert run(recipe, "--resume", "--device", "cpu").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("model.encoder.name=[cnn]", "title=2024-13-45", "seed=99999999999999999999999", "data.clip_seconds=1e12"),
+        *("optim.batch_size=true", "optim.lr=false", "optim.steps=1.5", "optim.freeze_encoder=7"),
+    ],
+)
+def test_a_setting_that_no_training_can_take(setting: str, recipe: Path) -> None:
+    assert setting.partition("=")[0].split(".")[0] in refused(run(recipe, "--set", setting))
+
+
+def test_a_training_that_diverges_leaves_no_model(recipe: Path, tmp_path: Path) -> None:
+    message = refused(run(recipe, "--device", "cpu", "--set", "optim.lr=1e30", "--set", "optim.warmup_fraction=0"))
+    assert "training diverged: the loss is not finite at step" in message
+    assert "lower the learning rate" in message
+    assert not list((tmp_path / "runs").rglob("model.safetensors"))
+
+
 def test_the_checkpoint_of_another_recipe(half_run: Path, recipe: Path) -> None:
     before = contents(half_run)
     message = refused(run(recipe, "--resume", "--set", "model.head.name=flat"))
@@ -218,17 +235,6 @@ def test_the_checkpoint_of_another_taxonomy(half_run: Path, recipe: Path, tmp_pa
     manifest.write_text(manifest.read_text().replace("siren", "doorbell"))
     assert "checkpoint of another run: its taxonomy is" in refused(run(recipe, "--resume"))
     assert contents(half_run) == before
-
-
-@contextmanager
-def disk_with_room_for(limit_bytes: int) -> Iterator[None]:
-    """No file of this process may become longer, as on a disk that is almost full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_is_full_when_the_model_is_written(half_run: Path, recipe: Path) -> None:

@@ -19,13 +19,13 @@ PACKAGE = Path(aed.__file__).resolve().parent
 # The house, from the ground up: a module may import from lower floors and from its own package, never from above
 # nor from the other packages of its own floor. The longest matching name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aed.errors", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing"),
+    ("aed.errors", "aed.settings", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing"),
     ("aed.audio", "aed.ontology"),
     ("aed.encoder", "aed.tree", "aed.features", "aed.model_folder", "aed.scorer.protocol"),
     ("aed.model",),
     ("aed.loss", "aed.metrics", "aed.data", "aed.scorer"),
     ("aed.pretrain",),
-    ("aed.train", "aed.detect"),
+    ("aed.train", "aed.detect", "aed.explain"),
     ("aed.study", "aed.monitor"),
     ("aed.api",),
     ("aed.cli",),
@@ -58,6 +58,7 @@ TRAINING_EXTRA = frozenset(
 )
 # Where the training extra may be imported at the head of a file. Everywhere else: inside the function that needs it.
 TRAINING_SIDE = (
+    "aed.explain",
     "aed.encoder",
     "aed.tree",
     "aed.features",

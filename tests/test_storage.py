@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aed.errors import StorageError
-from aed.storage import atomic_folder, atomic_path, write_atomic
+from aed.storage import atomic_folder, atomic_path, check_writable, write_atomic
+from tests.full_disk import fill_when_synced
 
 
 def names(folder: Path) -> list[str]:
@@ -50,10 +51,7 @@ def test_a_full_disk_is_one_clear_line_and_the_old_file_stays(tmp_path: Path, mo
     target = tmp_path / "model.bin"
     target.write_bytes(b"whole")
 
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
+    fill_when_synced(monkeypatch)
     with pytest.raises(StorageError, match=r"cannot write .*model\.bin: no space left.*unchanged.*free some space"):
         write_atomic(target, b"new")
     assert target.read_bytes() == b"whole"
@@ -178,3 +176,12 @@ def test_a_folder_cannot_replace_a_file(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x")
     with pytest.raises(StorageError, match="a file has that name"), atomic_folder(tmp_path / "run"):
         pass
+
+
+def test_a_target_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("old")
+    check_writable(tmp_path / "old.csv")
+    check_writable(tmp_path / "new.csv")
+    assert names(tmp_path) == ["old.csv"]
+    with pytest.raises(StorageError, match=r"cannot write .*events\.csv"):
+        check_writable(tmp_path / "old.csv/events.csv")

@@ -7,6 +7,7 @@ file is the sum of its stream, so both give the same numbers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,6 +172,10 @@ def _libsndfile_blocks(info: AudioInfo, file: soundfile.SoundFile, block_samples
         )
 
 
+_HEADERLESS_SUFFIX = ".raw"
+"""What libsndfile reads without looking for a header."""
+
+
 class _UnknownFormatError(Exception):
     """libsndfile does not know the format; PyAV may."""
 
@@ -178,7 +183,8 @@ class _UnknownFormatError(Exception):
 @contextmanager
 def _open(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
-        with soundfile.SoundFile(path) as file:
+        # not its name as text: that of a file need not be valid in the system's encoding
+        with soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path)) as file:
             yield file
     except soundfile.LibsndfileError as error:
         if error.code in UNKNOWN_FORMAT_CODES:
@@ -203,6 +209,8 @@ def _check_file(path: Path) -> None:
         raise AudioError(f"{path}: expected an audio file, but {kind}. Check the path")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes). Copy or record it again")
+    if path.suffix.lower() == _HEADERLESS_SUFFIX:
+        raise AudioError(f"{path}: a raw file does not say its sample rate and format. Convert it to .wav")
     try:
         check_whole(path)
     except OSError as error:

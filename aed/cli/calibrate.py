@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aed.cli.train import fold_table
+from aed.cli.progress import fold_table
 from aed.errors import ConfigError
 
 if TYPE_CHECKING:

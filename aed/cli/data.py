@@ -32,8 +32,8 @@ from aed.data.records import DatasetInfo, LoadedDataset
 from aed.data.registry import DATA_ROOT_VARIABLE, DATASETS, data_root, dataset_folder, load_dataset
 from aed.data.source import load_source
 from aed.data.splits import group_folds, official_folds
-from aed.errors import DataError
-from aed.resources import manifests_folder
+from aed.errors import ConfigError, DataError
+from aed.resources import in_checkout, manifests_folder
 
 if TYPE_CHECKING:
     from aed.data.overlap import Summary
@@ -187,6 +187,8 @@ def _overlap(
     """
     from aed.data.overlap import write_content_groups
 
+    if out is None and not in_checkout():
+        raise ConfigError("this aed is installed, its own table must stay as it is: name a file with --out")
     target = out or manifests_folder() / CONTENT_GROUPS_FILE
     with _progress("comparing recordings") as step:
         summary = write_content_groups(_root(root), target, lambda _, done, total: step(done, total))

@@ -42,7 +42,7 @@ def _demo(
     import torch
 
     from aed.audio.scene import write_demo_scene
-    from aed.cli.train import progress_listener
+    from aed.cli.progress import progress_listener
     from aed.study.capacity import cores
     from aed.train.recipe import load_recipe
     from aed.train.run import RunOptions, train_run

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from aed.errors import AudioError, ConfigError, DataError, MissingExtraError
+from aed.errors import AudioError, ConfigError, DataError, MissingExtraError, StorageError
 
 if TYPE_CHECKING:
     from aed.detect.detector import DetectorConfig, ProgressCallback
@@ -92,8 +92,10 @@ def _detect(
     try:
         _detect_all(loaded.scorer, recordings, config or _config(loaded.min_probability), pictures, done)
     finally:  # hours of work are not lost to a full disk or an interrupt
-        _write(done.found, output_format, out)
-        _report(done, len(recordings))
+        try:
+            _write(done.found, output_format, out)
+        finally:
+            _report(done, len(recordings))
     if done.skipped:
         raise typer.Exit(EXIT_SOME_SKIPPED)
 
@@ -150,6 +152,7 @@ def _check_outputs(
 ) -> None:
     """Refuse before the long work what could only fail after it."""
     from aed.drawing import check_drawing
+    from aed.storage import check_writable
 
     if output_format is OutputFormat.AUDACITY and len(recordings) > 1:
         raise ConfigError(
@@ -163,6 +166,8 @@ def _check_outputs(
             raise ConfigError(f"{option} {path} is a folder: expected the name of a file")
         if path is not None and path.resolve() in {recording.resolve() for recording in recordings}:
             raise ConfigError(f"{option} {path} is one of the recordings: choose another name")
+        if path is not None:
+            check_writable(path)
 
 
 def _detect_all(
@@ -207,7 +212,12 @@ def _write(found: Sequence[FileEvents], output_format: OutputFormat, out: Path |
     if not found:
         return
     if out is not None:
-        write_atomic(out, FORMATS[output_format](found))
+        text = FORMATS[output_format](found)
+        try:
+            write_atomic(out, text)
+        except StorageError:
+            typer.echo(text, nl=False)
+            raise
         typer.echo(f"written: {out}", err=True)
     elif output_format is OutputFormat.TABLE:
         Console().print(events_table(found))

@@ -7,13 +7,15 @@ exit code 2; a wrong option is typer's note on usage and exit code 2; an interru
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import aed
-from aed.cli import calibrate, data, demo, detect, evaluate, ontology, recipe, study, train
+from aed.cli import calibrate, data, demo, detect, evaluate, explain, ontology, recipe, study, train
 from aed.errors import AedError
 
 EXIT_USER_ERROR = 2
@@ -76,7 +78,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    for verb in (ontology, data, recipe, train, evaluate, calibrate, study, detect, demo):
+    for verb in (ontology, data, recipe, train, evaluate, calibrate, study, detect, explain, demo):
         verb.register(verbs)
     return verbs
 
@@ -95,4 +97,7 @@ app = build_app()
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name that is not valid text is shown with escapes
+            stream.reconfigure(errors="backslashreplace")
     app()

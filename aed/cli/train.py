@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aed.cli.progress import fold_table, progress_listener
 from aed.errors import ConfigError
 from aed.resources import recipes_folder
 from aed.study.capacity import cores
 
 if TYPE_CHECKING:
-    from aed.ontology.taxonomy import Taxonomy
-    from aed.train.dataset import FoldClips
     from aed.train.recipe import Recipe
-    from aed.train.run import Listener
 
 EXIT_INCOMPLETE = 1
 """Some folds failed, or some clips could not be read."""
@@ -48,7 +42,7 @@ def _train(
 
     A run that was killed goes on with --resume and ends with the same weights as one that was not.
     """
-    from aed.train.dataset import recipe_folds
+    from aed.train.dataset import missing_notes, recipe_folds
     from aed.train.device import check_accelerator
     from aed.train.recipe import load_recipe
     from aed.train.run import RunOptions, check_folder
@@ -66,7 +60,7 @@ def _train(
             "leave it out to train on everything, or use --set data.folds=official or --set 'data.folds={groups: 5}'"
         )
     if _is_first_process():
-        for note in missing_notes(loaded):
+        for note in missing_notes(loaded, None):
             typer.echo(note, err=True)
     if all_folds:
         options = ["--device", device, "--workers", str(workers), *(["--resume"] if resume else [])]
@@ -83,15 +77,6 @@ def _train(
 def _is_first_process() -> bool:
     """Under torchrun, the first process speaks for all."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def missing_notes(recipe: Recipe) -> list[str]:
-    """What of the recipe's sources is not here: training goes on with what is."""
-    from aed.data.check import missing_note
-    from aed.data.source import load_source
-
-    loaded = [load_source(source) for source in (recipe.data.source, *recipe.data.unlabelled_sources)]
-    return [note for note in map(missing_note, loaded) if note]
 
 
 def find_recipe(recipe: Path) -> Path:
@@ -153,69 +138,3 @@ def _train_all(
 def _outcome(code: int, line: str) -> str:
     """What a fold's process said last, and which signal ended it, if any: a process without memory says nothing."""
     return line if code >= 0 else f"ended by {signal.Signals(-code).name}; its last line: {line or '(none)'}"
-
-
-@contextmanager
-def progress_listener(title: str) -> Iterator[Listener]:
-    """A bar on a terminal, lines elsewhere."""
-    from aed.train.listeners import LineListener
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield LineListener(typer.echo)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-    )
-    with Progress(*columns, console=console) as bars:
-        yield _BarListener(bars, title)
-
-
-class _BarListener:
-    """Progress bars for decoding and for training.
-
-    Args:
-        bars: Where to draw.
-        title: What is trained.
-    """
-
-    def __init__(self, bars: Progress, title: str) -> None:
-        self._bars, self._title = bars, title
-        self._task = bars.add_task(title, losses="", total=None)
-
-    def on_decode(self, what: str, done: int, total: int) -> None:
-        """A clip was decoded."""
-        self._bars.update(self._task, description=f"{self._title}: {what}", completed=done, total=total)
-
-    def on_start(self, steps: int, parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> None:
-        """Training begins."""
-        from aed.train.listeners import describe_start
-
-        self._bars.console.print(describe_start(parameters, clips, taxonomy), highlight=False)
-        self._bars.reset(self._task, description=self._title, total=steps)
-
-    def on_step(self, done: int, losses: dict[str, float]) -> None:
-        """A step was made."""
-        from aed.train.listeners import describe_losses
-
-        self._bars.update(self._task, completed=done, losses=describe_losses(losses))
-
-
-@contextmanager
-def fold_table(at_once: int, what: str) -> Iterator[Callable[[dict[int, str]], None]]:
-    """The newest line of each fold, or of each part of one: redrawn on a terminal, elsewhere nothing."""
-    from rich.live import Live
-
-    console = Console(stderr=True)
-    console.print(f"training {at_once} {what}s at once", highlight=False)
-    if not console.is_terminal:
-        yield lambda lines: None
-        return
-    with Live(console=console) as live:
-        yield lambda lines: live.update(
-            "\n".join(f"{what} {number}  {line or 'waiting'}" for number, line in lines.items())
-        )

@@ -7,13 +7,13 @@ in their file names. All of these are found, in any folder under the data set's 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from aed.data.audio_files import audio_files
 from aed.data.records import Clip, DatasetInfo, LoadedDataset, MissingClip, default_group
+from aed.data.table import numbered_rows
 from aed.errors import DataError, ManifestError
 
 DATASET = "audioset"
@@ -91,16 +91,14 @@ def _clip(segment: _Segment, path: Path) -> Clip:
 
 
 def _segments(path: Path, split: str) -> Iterator[_Segment]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)  # the lists write a blank after each comma
-        for cells in reader:
-            if not cells or cells[0].startswith("#"):
-                continue
-            try:
-                video, start, end, labels = cells
-                yield _Segment(video, float(start), float(end), tuple(labels.split(",")), split)
-            except ValueError as error:
-                raise ManifestError(
-                    f'{path}, line {reader.line_num}: expected video, start, end, "labels", got {", ".join(cells)}. '
-                    "Download the list again"
-                ) from error
+    for line, cells in numbered_rows(path, blank_after_comma=True):
+        if cells[0].startswith("#"):
+            continue
+        try:
+            video, start, end, labels = cells
+            yield _Segment(video, float(start), float(end), tuple(labels.split(",")), split)
+        except ValueError as error:
+            raise ManifestError(
+                f'{path}, line {line}: expected video, start, end, "labels", got {", ".join(cells)}. '
+                "Download the list again"
+            ) from error

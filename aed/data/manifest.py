@@ -8,39 +8,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aed.data.records import Clip, default_group
 from aed.data.table import Row, read_table, write_table
 from aed.errors import ManifestError
-
-if TYPE_CHECKING:
-    from aed.ontology.label_map import LabelMap
 
 NEEDED_COLUMNS = ("path", "labels")
 COLUMNS = ("clip_id", "path", "labels", "fold", "split", "recording", "group")
 LABEL_SEPARATOR = ";"
 
 
-def read_manifest(path: Path, root: Path, label_map: LabelMap | None = None) -> list[Clip]:
+def read_manifest(path: Path, root: Path) -> list[Clip]:
     """Read a manifest.
 
     Args:
         path: The CSV file.
         root: Folder that the column `path` starts from.
-        label_map: Labels that may occur; None for any.
 
     Raises:
-        ManifestError: A column is missing, or a row names an unknown label, a file that is absent or outside the root,
-            or a clip that is there already; with the line number.
+        ManifestError: A column is missing, or a row names a file that is absent or outside the root, or a clip that is
+            there already; with the line number.
     """
     root = root.absolute()
     clips: list[Clip] = []
     line_of: dict[str, int] = {}
     for row in read_table(path, NEEDED_COLUMNS):
-        clip = _clip(path, row, root, label_map)
+        clip = _clip(path, row, root)
         for key in (f"clip '{clip.clip_id}'", f"file '{clip.path.relative_to(root)}'"):
             if key in line_of:
                 raise ManifestError(
@@ -61,11 +55,10 @@ def write_manifest(path: Path, clips: Iterable[Clip], root: Path) -> None:
     write_table(path, COLUMNS, [_cells(clip, root.absolute()) for clip in clips])
 
 
-def _clip(manifest: Path, row: Row, root: Path, label_map: LabelMap | None) -> Clip:
+def _clip(manifest: Path, row: Row, root: Path) -> Clip:
     where = f"{manifest}, line {row.line}"
     file = _file(where, row["path"], root)
     labels = tuple(filter(None, (label.strip() for label in row["labels"].split(LABEL_SEPARATOR))))
-    _check_labels(where, labels, label_map)
     stem = file.relative_to(root).with_suffix("").as_posix()
     clip_id = row.cells.get("clip_id") or f"{manifest.stem}/{stem}"
     dataset, _, name = clip_id.partition("/")
@@ -76,19 +69,6 @@ def _clip(manifest: Path, row: Row, root: Path, label_map: LabelMap | None) -> C
     fold = _fold(where, row.cells.get("fold", ""))
     split = row.cells.get("split") or None
     return Clip(clip_id, file, dataset, labels, fold, split, recording, group)
-
-
-def _check_labels(where: str, labels: tuple[str, ...], label_map: LabelMap | None) -> None:
-    if label_map is None:
-        return
-    for label in labels:
-        if label not in label_map.labels:
-            near = get_close_matches(label, label_map.labels, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise ManifestError(
-                f"{where}: unknown label '{label}': {hint}expected one of the {len(label_map.labels)} labels of "
-                f"'{label_map.dataset}'. Correct the cell or the label map"
-            )
 
 
 def _fold(where: str, cell: str) -> int | None:

@@ -16,7 +16,7 @@ from aed.data.groups import COLUMNS
 from aed.data.matching import Match, Progress, find_matches
 from aed.data.records import Clip
 from aed.data.registry import DATASETS, dataset_folder, load_dataset
-from aed.data.table import write_table
+from aed.data.table import read_table, write_table
 from aed.errors import DataError
 
 
@@ -92,18 +92,22 @@ def write_content_groups(data_root: Path, target: Path, progress: Progress | Non
     """Compare all known data sets under the data root and write the table that `aed.data.groups` reads.
 
     Args:
-        data_root: The data root; data sets that are not there are left out.
-        target: CSV file to write: a row for each clip, ordered by clip id.
+        data_root: The data root.
+        target: CSV file to write: a row for each clip, ordered by clip id. What it said before of data sets that are
+            not here stays.
         progress: Told about reading and comparing.
 
     Raises:
         DataError: No known data set is there.
+        ManifestError: The table that is there is damaged.
         StorageError: The table cannot be written.
     """
     clips = known_clips(data_root)
     matches, unreadable = find_matches(clips, progress)
-    groups = group_by_matches(clips, matches)
-    write_table(target, COLUMNS, groups.items())
+    here = {clip.dataset for clip in clips}
+    elsewhere = {row["clip_id"]: row["group"] for row in (read_table(target, COLUMNS) if target.exists() else [])}
+    kept = {clip_id: group for clip_id, group in elsewhere.items() if clip_id.partition("/")[0] not in here}
+    write_table(target, COLUMNS, sorted({**kept, **group_by_matches(clips, matches)}.items()))
     return summarise(clips, matches, unreadable)
 
 

@@ -1,9 +1,9 @@
 """Cutting a data set in training and test parts so that shared content never stands on both sides.
 
-Official folds come with the data set. Folds of our own, and the inner validation part, are cut by content group and
-keep the labels balanced: groups are dealt one by one, those with the rarest label first, to the part that lacks their
-labels most (a grouped form of iterative stratification, Sechidis et al. 2011; it also serves several labels a clip).
-Chance only decides the order of equals, and is drawn from hashes: the same seed cuts alike on every machine.
+Official folds come with the data set. Folds of our own are cut by content group and keep the labels balanced: groups
+are dealt one by one, those with the rarest label first, to the part that lacks their labels most (a grouped form of
+iterative stratification, Sechidis et al. 2011; it also serves several labels a clip). Chance only decides the order of
+equals, and is drawn from hashes: the same seed cuts alike on every machine.
 """
 
 from __future__ import annotations
@@ -67,34 +67,6 @@ def group_folds(clips: Iterable[Clip], num_folds: int, seed: int) -> tuple[Fold,
         )
     part_of_group = _deal(clips, [1 / num_folds] * num_folds, seed)
     return _folds(clips, {clip.clip_id: part_of_group[clip.group] + 1 for clip in clips})
-
-
-def inner_validation(clips: Iterable[Clip], fraction: float, seed: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """Cut a validation part from training clips by content group, with the labels in proportion.
-
-    Args:
-        clips: Training clips with their content groups.
-        fraction: Share of the validation part, between 0 and 1; met as far as whole groups allow.
-        seed: Decides between equals.
-
-    Returns:
-        The clips to train on and the clips to validate on, each ordered by `clip_id`.
-
-    Raises:
-        DataError: The fraction is not between 0 and 1, or one of the parts would be empty.
-    """
-    if not 0 < fraction < 1:
-        raise DataError(f"validation fraction {fraction}: expected a number between 0 and 1. Change it")
-    clips = _ordered(clips)
-    part_of_group = _deal(clips, [1 - fraction, fraction], seed)
-    train = tuple(clip for clip in clips if part_of_group[clip.group] == 0)
-    validation = tuple(clip for clip in clips if part_of_group[clip.group] == 1)
-    if not train or not validation:
-        raise DataError(
-            f"validation fraction {fraction} of {len(clips)} clips in {len(part_of_group)} content groups leaves a "
-            "part empty. Choose another fraction, or add recordings"
-        )
-    return train, validation
 
 
 def seeded_order(*key: object) -> str:

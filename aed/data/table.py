@@ -33,7 +33,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     Raises:
         ManifestError: The file is missing or not text, lacks a column, or a row has too few or too many cells.
     """
-    rows = list(_numbered_rows(path))
+    rows = numbered_rows(path)
     if not rows:
         raise ManifestError(f"{path}: the file is empty: expected a header line with {', '.join(columns)}")
     header = [name.strip() for name in rows[0][1]]
@@ -59,10 +59,19 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     write_atomic(path, text.getvalue())
 
 
-def _numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
+def numbered_rows(path: Path, *, blank_after_comma: bool = False) -> list[tuple[int, list[str]]]:
+    """Read the rows of a CSV file, each with its line counted from 1; empty ones left out.
+
+    Args:
+        path: The file, UTF-8, with or without a byte order mark.
+        blank_after_comma: Whether a blank follows each comma and is no part of the cell.
+
+    Raises:
+        ManifestError: The file is missing or not text.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, skipinitialspace=blank_after_comma)
             return [(reader.line_num, cells) for cells in reader if cells]
     except OSError as error:
         raise ManifestError(f"{path}: cannot read the table ({error.strerror}). Check the path") from error

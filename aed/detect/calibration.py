@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aed.errors import ModelError
+from aed.settings import Settings
 from aed.storage import write_atomic
 
 FILE_NAME = "calibration.json"
@@ -20,7 +21,7 @@ _WEIGHTS = "model.safetensors"
 _DIGEST_DIGITS = 12
 
 
-class HedgeCalibration(BaseModel):
+class HedgeCalibration(Settings):
     """How deep a model answers.
 
     Attributes:
@@ -36,8 +37,6 @@ class HedgeCalibration(BaseModel):
         answered_share: Share of these clips with an answer.
         leaf_share: Share of these clips that are answered with a leaf.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal[1] = 1
     weights: str

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aed.audio.read import stream_audio
 from aed.detect.event import Event, EventTracker, RowEvent, by_onset
@@ -20,6 +20,7 @@ from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
 from aed.scorer.protocol import Scorer
+from aed.settings import Settings
 from aed.timebase import seconds_from_samples
 
 ProgressCallback = Callable[[float], None]
@@ -28,7 +29,7 @@ RowsCallback = Callable[[np.ndarray], None]
 """Called with smoothed P(node), `(row, node)`, in order."""
 
 
-class DetectorConfig(BaseModel):
+class DetectorConfig(Settings):
     """Settings of the detector; times in seconds, rounded to whole rows of the scorer.
 
     Attributes:
@@ -42,8 +43,6 @@ class DetectorConfig(BaseModel):
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_probability: float = Field(default=0.5, gt=0, lt=1)
     release_ratio: float = Field(default=0.7, gt=0, le=1)

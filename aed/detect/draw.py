@@ -73,11 +73,6 @@ def draw_timeline(timeline: Timeline, events: Sequence[Event], path: Path, title
     save_drawing(figure, path, _DOTS_PER_INCH)
 
 
-def depth_first(taxonomy: Taxonomy, node: int = 0) -> list[int]:
-    """Return a node and all below it, each before its children and beside its siblings' subtrees."""
-    return [node, *(below for child in taxonomy.children(node) for below in depth_first(taxonomy, child))]
-
-
 def drawn_nodes(timeline: Timeline, events: Sequence[Event]) -> list[int]:
     """Choose up to `MOST_NODES` to draw, each with its path: events first, then the likeliest; along the tree."""
     probabilities, _ = timeline.probabilities()
@@ -90,7 +85,7 @@ def drawn_nodes(timeline: Timeline, events: Sequence[Event]) -> list[int]:
         with_path = chosen | set(taxonomy.path(node))
         if len(with_path) <= MOST_NODES:
             chosen = with_path
-    return [node for node in depth_first(taxonomy) if node in chosen]
+    return [node for node in taxonomy.depth_first() if node in chosen]
 
 
 def event_lanes(taxonomy: Taxonomy, events: Sequence[Event]) -> list[int]:
@@ -99,7 +94,7 @@ def event_lanes(taxonomy: Taxonomy, events: Sequence[Event]) -> list[int]:
     for event in events:
         scores[event.node] = max(event.score, scores.get(event.node, 0.0))
     surest = set(sorted(scores, key=lambda node: -scores[node])[:MOST_LANES])
-    return [node for node in depth_first(taxonomy) if node in surest]
+    return [node for node in taxonomy.depth_first() if node in surest]
 
 
 def _draw_spectrogram(axes: Axes, timeline: Timeline) -> AxesImage:

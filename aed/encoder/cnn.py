@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from aed.encoder.base import Encoder
 from aed.encoder.mean_pool import MeanPool
+from aed.settings import Settings
 
 Size = Literal["small", "medium", "large"]
 
@@ -31,15 +31,13 @@ _POOLS = ((2, 2), (1, 4), (1, 1))
 """Pooling of time and mel after each later block: 4 frames of 20 ms make an embedding of 80 ms."""
 
 
-class CnnConfig(BaseModel):
+class CnnConfig(Settings):
     """Settings of the convolutional encoder.
 
     Attributes:
         name: Which encoder this is.
         size: small, medium or large: about 0.1, 0.5 and 4 million parameters.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Literal["cnn"] = "cnn"
     size: Size = "small"

@@ -49,7 +49,7 @@ def _settings_by_name(value: Any) -> BaseModel:
     if not isinstance(value, dict):
         raise ValueError("expected settings such as {name: cnn, size: small}")  # noqa: TRY004  # pydantic wants this
     name = value.get("name", _DEFAULT)
-    if name not in ENCODERS:
+    if not isinstance(name, str) or name not in ENCODERS:
         raise ValueError(f"unknown encoder '{name}': expected one of {', '.join(ENCODERS)}")
     return ENCODERS[name].config.model_validate(value)
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import torch
 import torchaudio
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
+
+from aed.settings import Settings
 
 _SCALE = 0.125
 """Brings log1p(power / floor) of ordinary recordings (8 +- 5) to the order of one."""
@@ -21,7 +23,7 @@ AUDIBLE_LEVEL = 0.05
 """Mean over mel of the feature from which a frame counts as heard: white noise of -93 dBFS; silence is 0."""
 
 
-class LogMelConfig(BaseModel):
+class LogMelConfig(Settings):
     """Settings of the log-mel front end; they are stored with the weights.
 
     Attributes:
@@ -33,8 +35,6 @@ class LogMelConfig(BaseModel):
         max_hz: Upper edge of the highest band, at most half of `rate_hz`.
         floor_power: Mel power that counts as silence; 1e-6 is about 104 dB under a full-scale sine here.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rate_hz: int = Field(16_000, gt=0)
     hop_samples: int = Field(320, gt=0)

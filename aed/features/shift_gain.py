@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from aed.features.logmel import amplify
+from aed.settings import Settings
 
 
-class ShiftGainConfig(BaseModel):
+class ShiftGainConfig(Settings):
     """How far a clip is shifted, and how much its level changes; drawn uniformly and per clip.
 
     Attributes:
         shift: Rotate the clip in time by any number of frames.
         gain_db: Largest change of level, either way.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shift: bool = True
     gain_db: float = Field(6.0, ge=0)

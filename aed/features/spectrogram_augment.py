@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from aed.features.logmel import amplify
+from aed.settings import Settings
 
 _EQUALIZER_KNOTS = 7
 
 
-class SpectrogramAugmentConfig(BaseModel):
+class SpectrogramAugmentConfig(Settings):
     """How strongly log-mel frames are distorted; all drawn uniformly and per clip.
 
     Attributes:
@@ -24,8 +25,6 @@ class SpectrogramAugmentConfig(BaseModel):
         masks: Number of time masks and of mel masks.
         mask_share: Largest width of a mask, as a share of its axis.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     probability: float = Field(0.5, ge=0, le=1)
     stretch: float = Field(0.3, ge=0, lt=1)

@@ -12,14 +12,15 @@ import random
 import audiomentations
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from aed.features.logmel import LogMelConfig
+from aed.settings import Settings
 
 _SEED_BITS = 32
 
 
-class WaveformAugmentConfig(BaseModel):
+class WaveformAugmentConfig(Settings):
     """How strongly waveforms are distorted; every distortion is drawn per clip and view.
 
     Attributes:
@@ -27,8 +28,6 @@ class WaveformAugmentConfig(BaseModel):
         noise_probability: Probability of added white noise.
         noise_snr_db: Range of the signal-to-noise ratio, the noisiest first.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     views: int = Field(8, ge=0)
     noise_probability: float = Field(0.3, ge=0, le=1)

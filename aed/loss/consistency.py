@@ -11,17 +11,19 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig
+from aed.loss.alignment import Alignment
 from aed.loss.leaf_thresholds import LeafThresholds
 from aed.loss.path import multi_label_loss
 from aed.ontology.taxonomy import Taxonomy
+from aed.settings import Settings
 from aed.tree.head import NodeScores
 
 
-class ConsistencyConfig(BaseModel):
+class ConsistencyConfig(Settings):
     """How unlabelled clips teach.
 
     Attributes:
@@ -31,6 +33,7 @@ class ConsistencyConfig(BaseModel):
             only).
         nodes: `all`: a clip teaches its deepest sure node; `leaves`: only leaves are taught, as a flat classifier's
             consistency does.
+        align: Correct the teacher's answers so that it names each leaf as often as labels do (single label only).
         batch_size: Unlabelled clips per step.
         pool: Which clips teach: `all` training clips, as in FixMatch, or only the `unlabelled`: a teacher's guess is no
             better than a leaf's label. With all labels in use nothing is left to learn from then.
@@ -38,12 +41,11 @@ class ConsistencyConfig(BaseModel):
         frames: How the student's view of an unlabelled clip is distorted, more than the labelled clips are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     weight: float = Field(1.0, gt=0)
     threshold: float = Field(0.95, gt=0.5, lt=1)
     leaf_threshold: Literal["fixed", "adaptive"] = "fixed"
     nodes: Literal["all", "leaves"] = "all"
+    align: bool | None = None
     batch_size: int = Field(32, gt=0)
     pool: Literal["all", "unlabelled"] = "all"
     ramp_fraction: float = Field(0.4, ge=0, le=1)
@@ -156,6 +158,12 @@ class Consistency(nn.Module):
         self._config, self._single = config, taxonomy.task == "single"
         self.register_buffer("depths", taught_depths(taxonomy, config), persistent=False)
         self.thresholds = LeafThresholds(taxonomy) if config.leaf_threshold == "adaptive" else None
+        self.alignment = Alignment(taxonomy) if config.align else None
+
+    def observe_labels(self, targets: Tensor) -> None:
+        """See the labels of a step, (batch, node), which say how often each leaf is to be expected."""
+        if self.alignment is not None:
+            self.alignment.observe_labels(targets)
 
     def forward(self, teacher: NodeScores, student: NodeScores) -> tuple[Tensor, Tensor]:
         """Compare the student with the teacher.
@@ -169,9 +177,10 @@ class Consistency(nn.Module):
         """
         if not self._single:
             return multi_label_consistency(teacher, student, self._config.threshold)
+        log_p = teacher.log_p if self.alignment is None else self.alignment(teacher.log_p)
         if self.thresholds is not None:
-            self.thresholds.update(teacher.log_p)
-        node = pseudo_labels(teacher.log_p, self.depths, self._config.threshold, self.thresholds)
+            self.thresholds.update(log_p)
+        node = pseudo_labels(log_p, self.depths, self._config.threshold, self.thresholds)
         return single_label_consistency(student, node)
 
     def weight(self, step: int, steps: int) -> float:

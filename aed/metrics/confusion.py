@@ -26,11 +26,6 @@ class Confusion:
     counts: IntArray
 
 
-def depth_first(taxonomy: Taxonomy, node: int = 0) -> list[int]:
-    """Return the node and everything below it, each branch in one piece."""
-    return [node] + [below for child in taxonomy.children(node) for below in depth_first(taxonomy, child)]
-
-
 def leaf_confusion(answers: IntArray, target_nodes: IntArray, taxonomy: Taxonomy) -> Confusion:
     """Count which class leaf was answered for which.
 
@@ -46,7 +41,7 @@ def leaf_confusion(answers: IntArray, target_nodes: IntArray, taxonomy: Taxonomy
     counted = np.isin(target_nodes, class_leaves(taxonomy))
     answers, target_nodes = answers[counted], target_nodes[counted]
     in_use = set(answers.tolist()) | set(target_nodes.tolist())
-    leaves = [node for node in depth_first(taxonomy) if node in in_use]
+    leaves = [node for node in taxonomy.depth_first() if node in in_use]
     place = np.zeros(taxonomy.num_nodes, dtype=np.int64)
     place[leaves] = np.arange(len(leaves))
     counts = np.zeros((len(leaves), len(leaves)), dtype=np.int64)

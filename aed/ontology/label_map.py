@@ -99,10 +99,6 @@ class LabelMap:
         kept = {label: target for label, target in self.labels.items() if label in wanted}
         return replace(self, dataset=dataset or self.dataset, labels=kept)
 
-    def with_unlisted(self, unlisted: Unlisted) -> LabelMap:
-        """Return the map with another policy for unlisted concepts."""
-        return replace(self, unlisted=unlisted)
-
 
 def label_map_from_names(
     dataset: str, names: Iterable[str], *, task: Task = "single", ontology: Ontology | None = None
@@ -208,7 +204,7 @@ def read_yaml(path: Path) -> Any:
         raise OntologyError(
             f"{path} cannot be read: {reason.lower()}; check the path and its permissions, or save it as UTF-8"
         ) from error
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:  # ValueError: a date that does not exist
         raise OntologyError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 

@@ -55,7 +55,8 @@ def node_targets(taxonomy: Taxonomy, ontology: Ontology, label_map: LabelMap, la
         taxonomy: The tree whose nodes are asked about.
         ontology: Where ancestors, descendants and siblings come from; a user's own tree need not be part of it.
         label_map: What the labels mean.
-        labels: The clip's labels; none at all is a statement too, where the data set is exhaustive.
+        labels: The clip's labels. No label at all says nothing: nobody listened. "Nothing of these" is a label of its
+            own, a *none* label.
 
     Returns:
         (node,) int8, read-only: 1 present, 0 absent, -1 unknown. The root is always present.
@@ -141,7 +142,7 @@ class LabelRules:
         present = self._any([meaning.certain for meaning in meanings])
         present[0] = True
         absent = np.zeros_like(present)
-        if all(target.concept is not None or target.none for target in targets):
+        if targets and all(target.concept is not None or target.none for target in targets):  # no label: nothing known
             possible = self._any([meaning.possible for meaning in meanings])
             absent = self._exhaustive & ~possible
             if self.label_map.unlisted == "absent" and meanings:

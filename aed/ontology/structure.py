@@ -155,6 +155,10 @@ class Taxonomy:
             index = self.nodes[index].parent
         return tuple(reversed(nodes))
 
+    def depth_first(self, index: int = 0) -> tuple[int, ...]:
+        """Return this node and all below it, each branch in one piece."""
+        return (index, *(node for child in self.children(index) for node in self.depth_first(child)))
+
     def path_names(self, index: int) -> tuple[str, ...]:
         """Return the names from depth 1 down to this node; () for the root."""
         return tuple(self.nodes[node].name for node in self.path(index))

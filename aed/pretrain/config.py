@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aed.pretrain.views import ViewConfig
+from aed.settings import Settings
 
 
-class PretrainConfig(BaseModel):
+class PretrainConfig(Settings):
     """Settings of pretraining; AdamW, linear warm-up, cosine decay to zero.
 
     Attributes:
@@ -25,8 +26,6 @@ class PretrainConfig(BaseModel):
         temperature: Scale of the similarity; smaller looks more at the segments that are hardest to tell apart.
         views: How segments are distorted.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: Literal["contrastive"] = "contrastive"
     steps: int = Field(1700, gt=0)

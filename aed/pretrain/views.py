@@ -7,14 +7,15 @@ segment of the same batch, not of a queue of past ones; nothing is normalised, s
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from aed.features.logmel import logmel_from_power, power_from_logmel
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig, augment_frames
+from aed.settings import Settings
 
 
-class ViewConfig(BaseModel):
+class ViewConfig(Settings):
     """How strongly the views of a segment differ; all drawn uniformly and per segment.
 
     Attributes:
@@ -22,8 +23,6 @@ class ViewConfig(BaseModel):
         fade_db: Largest gain at either end of a view, either way; linear in dB between the ends.
         frames: Distortion of the log-mel frames: the resized crop, perhaps masks and an equaliser.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     background: float = Field(0.2, ge=0, lt=1)
     fade_db: float = Field(4.0, ge=0)

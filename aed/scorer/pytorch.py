@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aed.errors import AudioError, ConfigError
+from aed.errors import AudioError, ConfigError, ModelError
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import BlockLayout
@@ -43,7 +43,11 @@ class PyTorchScorer:
         self.layout: BlockLayout = model.layout
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
-        """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P."""
+        """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P.
+
+        Raises:
+            ModelError: The model gives no number.
+        """
         scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
         for start in range(0, len(blocks), self._batch_blocks):
             batch = blocks[start : start + self._batch_blocks]
@@ -52,7 +56,7 @@ class PyTorchScorer:
             with torch.inference_mode():
                 log_p = self._model.score_windows(torch.from_numpy(full).to(self._device))
             scores[start : start + len(batch)] = log_p[: len(batch)].float().cpu().numpy()
-        return scores
+        return _numbers(scores)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a clip as a whole; one shorter than a window is filled up with silence.
@@ -65,6 +69,7 @@ class PyTorchScorer:
 
         Raises:
             AudioError: There is no sample, or more than one channel.
+            ModelError: The model gives no number.
         """
         if samples.ndim != 1 or len(samples) == 0:
             raise AudioError(f"expected at least one sample of one channel, shape (samples,), got {samples.shape}")
@@ -72,8 +77,7 @@ class PyTorchScorer:
         clip = np.pad(samples.astype(np.float32, copy=False), (0, missing))
         with torch.inference_mode():
             log_p = self._model.score_clips(torch.from_numpy(clip[None]).to(self._device)).log_p
-        scores: np.ndarray = log_p[0].float().cpu().numpy()
-        return scores
+        return _numbers(log_p[0].float().cpu().numpy())
 
 
 def load_scorer(folder: Path | str, device: str = "cpu") -> PyTorchScorer:
@@ -84,6 +88,13 @@ def load_scorer(folder: Path | str, device: str = "cpu") -> PyTorchScorer:
         ConfigError: The device is unknown or not there.
     """
     return PyTorchScorer(TreeModel.load(folder), device)
+
+
+def _numbers(scores: np.ndarray) -> np.ndarray:
+    """Refuse log P that is no number: every comparison with it fails, and a detector would report silence."""
+    if np.isnan(scores).any():
+        raise ModelError("the model gives log P = nan: its weights are damaged or its training diverged; train it anew")
+    return scores
 
 
 def _usable_device(name: str) -> torch.device:

@@ -74,6 +74,7 @@ def paired_difference(
     generator: np.random.Generator,
     *,
     resamples: int = RESAMPLES,
+    weights: FloatArray | None = None,
 ) -> PairedDifference:
     """Compare two models on the same clips.
 
@@ -83,20 +84,23 @@ def paired_difference(
         groups: The content group or source recording of each clip, length clip.
         generator: Where the drawings come from.
         resamples: Number of drawings.
+        weights: How much each clip counts, such as to give all classes the same say, shape (clip,); all alike by
+            default.
     """
+    weights = np.ones(len(first_right)) if weights is None else weights
     gain = first_right.astype(np.float64) - second_right.astype(np.float64)
     _, group_of_clip = np.unique(np.asarray(groups), return_inverse=True)
-    gain_of_group = np.bincount(group_of_clip, weights=gain).astype(np.float64)
-    size_of_group = np.bincount(group_of_clip).astype(np.float64)
+    gain_of_group = np.bincount(group_of_clip, weights=gain * weights).astype(np.float64)
+    size_of_group = np.bincount(group_of_clip, weights=weights).astype(np.float64)
     drawn = _resampled_means(gain_of_group, size_of_group, resamples, generator)
     tail = (1 - _CONFIDENCE) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return PairedDifference(
         clips=len(gain),
         groups=len(size_of_group),
-        accuracy_first=float(first_right.mean()),
-        accuracy_second=float(second_right.mean()),
-        difference=float(gain.mean()),
+        accuracy_first=float(np.average(first_right, weights=weights)),
+        accuracy_second=float(np.average(second_right, weights=weights)),
+        difference=float(np.average(gain, weights=weights)),
         low=float(low),
         high=float(high),
         share_not_better=float((drawn <= 0).mean()),

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from aed.detect.calibration import read_calibration
 from aed.errors import DataError
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
 from aed.study.aggregate import summarise_folds
 from aed.study.confusion import draw_confusion
+from aed.study.hedge_calibration import hedged_shares
 from aed.study.ledger import TestLook, append_look, count_looks, ledger_path
 from aed.study.predict import TestFold, predict_test_fold
 from aed.study.predictions import FILE_NAME as PREDICTIONS_FILE
@@ -81,7 +83,9 @@ def evaluate_run(
 def _evaluate_fold(run: Run, tested: TestFold, taxonomy: Taxonomy, ledger: Path, draw: bool) -> FoldEvaluation:
     """Score a fold, record the look, and only then write what was found; an inner part is no test fold."""
     tested.predictions.check_taxonomy(taxonomy, run.folder)
-    fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped)
+    calibration = read_calibration(run.folder)
+    hedged = hedged_shares(tested.predictions, taxonomy, calibration.min_probability) if calibration else None
+    fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped, hedged)
     if not run.is_inner:
         append_look(_look(fold), ledger)
     tested.predictions.save(run.folder / PREDICTIONS_FILE)

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import pydantic
+import yaml
+
 from aed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,6 +118,14 @@ def read_recipe(settings: Mapping[str, Any]) -> Recipe:
     from aed.train.recipe import Recipe
 
     return Recipe.model_validate(settings)
+
+
+def is_same_recipe(text: str, recipe: Recipe) -> bool:
+    """Tell whether a resolved recipe, perhaps of an earlier version that lacked some settings, asks for the same."""
+    try:
+        return type(recipe).model_validate(yaml.safe_load(text)).digest == recipe.digest
+    except (pydantic.ValidationError, yaml.YAMLError):  # a setting that is no more, or no recipe
+        return False
 
 
 def cell_recipe(recipe: Recipe, budget: str, draw: int, seed: int) -> Recipe:

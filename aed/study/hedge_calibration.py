@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +72,50 @@ def calibrated_threshold(
     return smallest_threshold(losses_at, just_above.astype(np.float64), accuracy, confidence)
 
 
+@dataclass(frozen=True)
+class HedgedShares:
+    """What becomes of clips that are answered as deep as the answer is sure.
+
+    Attributes:
+        clips: Number of clips.
+        wrong: Share with a wrong answer.
+        answered: Share with an answer.
+        leaf: Share that is answered with a leaf.
+    """
+
+    clips: int
+    wrong: float
+    answered: float
+    leaf: float
+
+    @property
+    def right_of_answered(self) -> float:
+        """Share of right answers among those given; nan where none was given."""
+        return 1 - self.wrong / self.answered if self.answered else nan
+
+
+def hedged_shares(predictions: Predictions, taxonomy: Taxonomy, min_probability: float) -> HedgedShares:
+    """Answer single-label clips as deep as the answer is sure, and judge the answers."""
+    assert predictions.target_nodes is not None, "the caller refuses predictions of several labels"
+    answers = hedged_answers(predictions.log_p, taxonomy, min_probability)
+    return HedgedShares(
+        clips=len(predictions),
+        wrong=float(wrong_answers(answers, predictions.target_nodes, taxonomy).mean()),
+        answered=float((answers != NO_ANSWER).mean()),
+        leaf=float(np.isin(answers, taxonomy.leaves).mean()),
+    )
+
+
+def mean_shares(parts: Sequence[HedgedShares]) -> HedgedShares:
+    """Shares over the clips of several folds, each answered with its own model's threshold."""
+    clips = [part.clips for part in parts]
+
+    def mean(name: str) -> float:
+        return float(np.average([getattr(part, name) for part in parts], weights=clips))
+
+    return HedgedShares(sum(clips), mean("wrong"), mean("answered"), mean("leaf"))
+
+
 def calibrate_model(
     model: Path, taxonomy: Taxonomy, predictions: Predictions, accuracy: float, confidence: float | None, parts: int
 ) -> HedgeCalibration:
@@ -88,9 +135,8 @@ def calibrate_model(
     """
     predictions.check_taxonomy(taxonomy, model)
     threshold = calibrated_threshold(predictions, taxonomy, accuracy, confidence)
-    answers = hedged_answers(predictions.log_p, taxonomy, threshold)
-    assert predictions.target_nodes is not None
-    if not answers.any():
+    shares = hedged_shares(predictions, taxonomy, threshold)
+    if not shares.answered:
         raise DataError(
             f"{model}: an accuracy of {accuracy:g} holds only where nothing is ever answered: the surest answers are "
             "wrong too often; ask for less, or train a better model"
@@ -103,9 +149,9 @@ def calibrate_model(
         clips=len(predictions),
         recordings=len(np.unique(predictions.groups)),
         parts=parts,
-        wrong_share=float(wrong_answers(answers, predictions.target_nodes, taxonomy).mean()),
-        answered_share=float((answers != NO_ANSWER).mean()),
-        leaf_share=float(np.isin(answers, taxonomy.leaves).mean()),
+        wrong_share=shares.wrong,
+        answered_share=shares.answered,
+        leaf_share=shares.leaf,
     )
     write_calibration(model, found)
     return found

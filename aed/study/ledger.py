@@ -64,6 +64,8 @@ def append_look(look: TestLook, path: Path) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _NEW_FILE_MODE)
         try:
             written = os.write(handle, line)
+            if written != len(line):  # the disk is full: leave no half line that nobody can read
+                os.ftruncate(handle, os.fstat(handle).st_size - written)
         finally:
             os.close(handle)
     except OSError as error:
@@ -72,7 +74,7 @@ def append_look(look: TestLook, path: Path) -> None:
         ) from error
     if written != len(line):
         raise StorageError(
-            f"the disk is full: the test look in {path} was cut off; free some space and mend its last line"
+            f"the disk is full: the test look cannot be recorded in {path}; free some space and evaluate again"
         )
 
 

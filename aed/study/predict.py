@@ -16,12 +16,11 @@ from aed.data.records import Clip
 from aed.data.source import load_source
 from aed.errors import AudioError, DataError, MissingExtraError, ModelError
 from aed.model import TreeModel
-from aed.ontology.labels import load_label_map
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.predictions import Predictions
 from aed.study.runs import Run
 from aed.timebase import samples_from_seconds
-from aed.train.dataset import clip_targets, recipe_folds, recipe_taxonomy, test_clips
+from aed.train.dataset import clip_targets, recipe_folds, recipe_label_map, recipe_taxonomy, test_clips
 from aed.train.recipe import Recipe, load_recipe
 from aed.train.run import RECIPE_FILE
 
@@ -177,9 +176,10 @@ def _score(model: TreeModel, waveforms: list[FloatArray], progress: Progress) ->
 
 def _label_clips(recipe: Recipe, taxonomy: Taxonomy, root: Path | None) -> npt.NDArray[np.int64]:
     """Count, for each node, the clips of the recipe's source that name it as a label, shape (node,)."""
-    label_map = load_label_map(recipe.data.label_map)
+    clips = load_source(recipe.data.source, root).clips
+    label_map = recipe_label_map(recipe, clips)
     counts = np.zeros(taxonomy.num_nodes, dtype=np.int64)
-    for clip in load_source(recipe.data.source, root).clips:
+    for clip in clips:
         concepts = {label_map.concept_of(label) for label in clip.labels} - {None}
         nodes = {taxonomy.node_for_concept(concept) for concept in concepts if concept is not None} - {None}
         counts[[node for node in nodes if node is not None]] += 1

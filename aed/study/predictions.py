@@ -7,6 +7,7 @@ figure.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ from aed.storage import atomic_path
 
 FILE_NAME = "predictions.npz"
 _FORMAT = 1
+_SIGNS_OF_DAMAGE = (
+    *(OSError, EOFError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What numpy and zipfile raise, between them, for a file with any one byte changed."""
 
 TextArray = npt.NDArray[np.str_]
 FloatArray = npt.NDArray[np.float32]
@@ -133,7 +139,7 @@ def load_predictions(path: Path) -> Predictions:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _SIGNS_OF_DAMAGE as error:
         raise DataError(f"{path} is damaged or no predictions file ({error}); evaluate the run again") from error
     return _from_arrays(arrays, path)
 

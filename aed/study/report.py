@@ -12,6 +12,7 @@ from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.aggregate import FoldSummary
 from aed.study.bootstrap import PairedDifference
+from aed.study.hedge_calibration import HedgedShares, mean_shares
 from aed.study.runs import Run
 from aed.study.score import MultiLabelScores, Scores, SingleLabelScores
 
@@ -26,11 +27,13 @@ class FoldEvaluation:
         run: The trained fold.
         scores: Its figures.
         skipped: Clip id -> why it could not be read.
+        hedged: Its answers as deep as the model was calibrated to give them; None where it was not.
     """
 
     run: Run
     scores: Scores
     skipped: dict[str, str]
+    hedged: HedgedShares | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,12 @@ class Evaluation:
     ledger: Path
     missing_folds: tuple[int, ...]
 
+    @property
+    def hedged(self) -> HedgedShares | None:
+        """Calibrated answers over all folds; None where a fold's model was not calibrated."""
+        parts = [fold.hedged for fold in self.folds if fold.hedged]
+        return mean_shares(parts) if len(parts) == len(self.folds) else None
+
 
 def fold_to_dict(fold: FoldEvaluation, taxonomy: Taxonomy) -> dict[str, Any]:
     """Return the content of a run's `metrics.json`."""
@@ -66,6 +75,7 @@ def fold_to_dict(fold: FoldEvaluation, taxonomy: Taxonomy) -> dict[str, Any]:
         **run,
         "taxonomy": taxonomy.digest,
         **_scores(fold.scores, taxonomy),
+        "hedged": asdict(fold.hedged) if fold.hedged else None,
         "skipped": fold.skipped,
     }
 
@@ -82,6 +92,7 @@ def evaluation_to_dict(found: Evaluation) -> dict[str, Any]:
         "mean": without_nan({figure.name: figure.mean for figure in found.summary}),
         "spread": without_nan({figure.name: figure.spread for figure in found.summary}),
         "pooled": _scores(found.pooled, found.taxonomy),
+        "hedged": asdict(found.hedged) if found.hedged else None,
         "folds": [fold_to_dict(fold, found.taxonomy) for fold in found.folds],
     }
 

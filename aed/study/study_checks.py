@@ -11,7 +11,7 @@ from aed.data.records import Clip
 from aed.errors import AedError, ConfigError
 from aed.study.grid import ALL_LABELS, cell_recipe
 from aed.study.study_file import StudyFile, budget_name
-from aed.train.dataset import FoldClips, SourceClips, fold_clips, load_clips, recipe_folds
+from aed.train.dataset import FoldClips, SourceClips, fold_clips, left_out_labels, load_clips, recipe_folds
 from aed.train.recipe import Recipe
 
 HELD_EQUAL = (
@@ -109,7 +109,7 @@ def _check_budget(recipe: Recipe, budget: str, draw: int, everything: FoldClips,
             make_label_budget(everything.labelled, rule, draw, fold)
         clips = fold_clips(cell_recipe(recipe, budget, draw, recipe.seed), fold, None, sources)
     if recipe.taxonomy.task == "single":  # of several labels a clip some are so rare that one fold holds all of them
-        labelled = _labels(clips.labelled)
+        labelled = _labels(clips.labelled) | left_out_labels(recipe, sources.own)
         for label in sorted(_labels((*everything.labelled, *everything.left_out, *everything.test))):
             if label not in labelled:
                 raise ConfigError(f"class '{label}' has no labelled clip; choose a larger budget or another draw")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aed.settings import Settings
 from aed.study.grid import Selection
 
 
-class MethodConfig(BaseModel):
+class MethodConfig(Settings):
     """A method: a recipe.
 
     Attributes:
@@ -21,16 +22,14 @@ class MethodConfig(BaseModel):
         quick: Further settings to change in a quick run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     title: str
     recipe: str | None = None
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     differs: tuple[str, ...] = ()
-    quick: dict[str, Any] = {}
+    quick: dict[str, Any] = Field(default_factory=dict)
 
 
-class QuickConfig(BaseModel):
+class QuickConfig(Settings):
     """A smaller grid of the same kind, to try a study; the first draw of each budget.
 
     Attributes:
@@ -40,15 +39,13 @@ class QuickConfig(BaseModel):
         folds: Which folds; all by default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     steps: int = Field(gt=0)
     methods: tuple[str, ...] | None = Field(None, min_length=1)
     budgets: tuple[str | int, ...] | None = Field(None, min_length=1)
     folds: tuple[int, ...] | None = Field(None, min_length=1)
 
 
-class StudyConfig(BaseModel):
+class StudyConfig(Settings):
     """One study.
 
     Attributes:
@@ -65,12 +62,10 @@ class StudyConfig(BaseModel):
         quick: A smaller grid.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*(/[a-z0-9][a-z0-9_]*)*$")
     title: str
     recipe: str
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     methods: dict[str, MethodConfig] = Field(min_length=1)
     budgets: dict[str, tuple[int, ...]] = Field(min_length=1)
     folds: tuple[int, ...] = Field(min_length=1)

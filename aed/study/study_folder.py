@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from aed.errors import ConfigError
 from aed.storage import write_atomic
-from aed.study.grid import Cell, Grid
+from aed.study.grid import Cell, Grid, is_same_recipe
 from aed.study.ledger import ledger_path
 from aed.study.results import FILE_NAME as RESULTS_FILE
 from aed.study.results import CellResult, read_results, write_results
@@ -231,11 +231,11 @@ class StudyFolder:
             StorageError: The folder cannot be written.
         """
         grid, adopted = self.read_grid(), 0
-        finished = {(_identity(result), result.recipe_hash): result for result in results}
+        finished = {_identity(result): result for result in results}
         for cell in grid.cells:
             identity = (grid.name, grid.selection, cell.method, cell.budget, cell.draw, cell.fold, cell.seed)
-            result, folder = finished.get((identity, cell.recipe.digest)), self.cell(cell)
-            if result is None or folder.is_done:
+            result, folder = finished.get(identity), self.cell(cell)
+            if result is None or folder.is_done or not is_same_recipe(result.recipe, cell.recipe):
                 continue
             folder.write_seconds(result.seconds)
             write_results(folder.result, [result])

@@ -77,7 +77,7 @@ def figures_table(found: LabelEfficiency, budget: Budget) -> Table:
         "All out-of-fold predictions of all label draws and seeds in one heap. A calibration error is above 0 by "
         f"chance alone where clips are few. {protocol_line(study)}"
     )
-    header = ("figure", *(study.methods[outcome.method] for outcome in outcomes))
+    header = ("figure, in %", *(study.methods[outcome.method] for outcome in outcomes))
     return Table(study.titled(f"All figures with {_column(budget)}"), header, rows, note)
 
 

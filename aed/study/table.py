@@ -13,13 +13,14 @@ from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import PairedDifference
 from aed.study.report import Evaluation
 from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
+from aed.study.unseen import HEDGE, Unseen
 
 _TITLES = {
     "leaf_accuracy": "leaf accuracy",
     "none_share": "answered 'none of these'",
     "none_recall": "'none of these' found",
-    "severity_of_mistakes": "severity of a mistake (edges)",
-    "severity_of_all": "severity of an answer (edges)",
+    "severity_of_mistakes": "severity of mistakes, in edges",
+    "severity_of_all": "severity of answers, in edges",
     "hierarchical_precision": "hierarchical precision",
     "hierarchical_recall": "hierarchical recall",
     "hierarchical_f": "hierarchical F",
@@ -41,8 +42,10 @@ _NOT_SHARES = ("severity", "times")  # figures that are no share of 1 and are no
 
 
 def evaluation_tables(found: Evaluation) -> Iterator[Table]:
-    """Yield the table of figures, and then that of classes or labels."""
+    """Yield the table of figures, then that of calibrated answers if there are any, and that of classes or labels."""
     yield _figures_table(found)
+    if any(fold.hedged for fold in found.folds):
+        yield _hedged_table(found)
     if isinstance(found.pooled, SingleLabelScores):
         yield _classes_table(found.pooled, found.taxonomy)
     else:
@@ -66,6 +69,34 @@ def comparison_table(difference: PairedDifference, first: str, second: str) -> T
     return table
 
 
+def unseen_table(found: Unseen) -> Table:
+    """Return the table of answers for sounds whose leaf training never heard."""
+    clips, leaves = found.scores[0].clips, found.scores[0].leaves
+    table = Table(
+        title=f"{clips} clips of {leaves} leaves, each heard by nobody who judges it; in %",
+        title_justify="left",
+        caption=(
+            f"forced: first-level supercategory, mean over these (over clips); a constant answer gets "
+            f"{format_figure('', found.constant)} ({format_figure('', found.constant_of_clips)}). hedged: answers that "
+            f"are {HEDGE:.0%} sure"
+        ),
+    )
+    for heading in ("method", "forced", f"minus {found.reference}", "answered", "right of these", "wrong", "depth"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for scores in found.scores:
+        difference = found.differences.get(scores.method)
+        table.add_row(
+            scores.method,
+            f"{format_figure('', scores.forced)} ({format_figure('', scores.forced_of_clips)})",
+            f"{100 * difference.difference:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+            if difference
+            else "",
+            *(format_figure("", value) for value in (scores.answered, scores.right_of_answered, scores.wrong)),
+            format_figure("severity", scores.depth_of_right),
+        )
+    return table
+
+
 def figure_title(name: str) -> str:
     """Return what people call a figure; a star says that unlisted labels count as absent."""
     for prefix, title in _DEPTH_TITLES.items():
@@ -77,10 +108,10 @@ def figure_title(name: str) -> str:
 
 
 def format_figure(name: str, value: float) -> str:
-    """Return a figure in its usual form, "-" where it has no value."""
+    """Return a figure in its usual form, shares in per cent, "-" where it has no value."""
     if isnan(value):
         return "-"
-    return f"{value:.2f}" if name.startswith(_NOT_SHARES) else f"{value:.1%}"
+    return f"{value:.2f}" if name.startswith(_NOT_SHARES) else f"{100 * value:.1f}"
 
 
 def _figures_table(found: Evaluation) -> Table:
@@ -88,12 +119,22 @@ def _figures_table(found: Evaluation) -> Table:
     folds = [str(fold.run.fold) for fold in found.folds]
     clips = found.pooled.clips
     title = f"{found.folds[0].run.recipe}: {clips} clips, test fold{'s' if several else ''} {', '.join(folds)}"
-    summary = ("mean", "spread", "pooled") if several else ()
+    summary = ("mean", "±", "all") if several else ()
+    caption = "±: standard deviation over folds; all: of the pooled clips" if several else ""
     # narrow enough for five folds on a terminal of 80 columns
-    table = Table("fold", *folds, *summary, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True
+    table = Table(
+        "fold (in %)",
+        *folds,
+        *summary,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=0,  # the box separates columns by a space
+    )
     if any(figure.name.endswith(_UNLISTED_SUFFIX) for figure in found.summary):
-        table.caption = "* unlisted labels counted as absent"
+        caption += f"{'; ' * several}*: unlisted labels counted as absent"
+    table.caption = caption or None
     for figure in found.summary:
         if all(isnan(value) for value in (*figure.per_fold, figure.pooled)):
             continue
@@ -102,6 +143,20 @@ def _figures_table(found: Evaluation) -> Table:
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
+    return table
+
+
+def _hedged_table(found: Evaluation) -> Table:
+    title = "answers as deep as each model was calibrated to give them, % of the clips"
+    table = Table("fold", title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("answered", "with a leaf", "wrongly", "right of those answered"):
+        table.add_column(heading, justify="right")
+    rows = [(str(fold.run.fold), fold.hedged) for fold in found.folds]
+    rows += [("all", found.hedged)] if len(found.folds) > 1 else []
+    for name, shares in rows:
+        if shares is not None:
+            values = (shares.answered, shares.leaf, shares.wrong, shares.right_of_answered)
+            table.add_row(name, *(format_figure("", value) for value in values))
     return table
 
 

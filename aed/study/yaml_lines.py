@@ -55,7 +55,7 @@ def read_located_yaml(path: Path) -> LocatedYaml:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}, line {line}: not YAML: {error.problem}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date that does not exist
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(content, dict) or root is None:
         raise ConfigError(f"{path}, line 1: expected keys and values, got {type(content).__name__}")

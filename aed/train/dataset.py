@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
-from aed.data.records import Clip
+from aed.data.leave_out import leave_out_groups
+from aed.data.records import Clip, DatasetInfo
+from aed.data.registry import DATASETS
 from aed.data.source import load_source
-from aed.data.splits import Fold, group_folds, official_folds
+from aed.data.splits import Fold, group_folds, official_folds, seeded_order
 from aed.errors import ConfigError, DataError
-from aed.ontology.graph import load_ontology
-from aed.ontology.labels import LabelMap, clip_target_node, load_label_map, node_targets
-from aed.ontology.taxonomy import Taxonomy, build_taxonomy
+from aed.ontology.graph import Ontology, load_ontology
+from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
+from aed.ontology.taxonomy import Taxonomy, build_taxonomy, extend_ontology
+from aed.ontology.user_tree import taxonomy_from_yaml
 from aed.train.recipe import Recipe
 
 
@@ -28,14 +32,17 @@ class FoldClips:
         fold: Number of the held-out fold; None where nothing is held out.
         training: All clips that teach in any way: training clips and those of the further sources.
         labelled: Training clips whose labels may be used.
+        coarse: Training clips of whose label only the supercategory may be used.
         unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
         test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
-        left_out: Clips outside the held-out fold that share a content group with it: they teach nothing.
+        left_out: Clips that neither teach nor are tested on: those that share a content group with the held-out ones,
+            held-out ones without a label, and those of leaves that training is not to hear.
     """
 
     fold: int | None
     training: tuple[Clip, ...]
     labelled: tuple[Clip, ...]
+    coarse: tuple[Clip, ...]
     unlabelled: tuple[Clip, ...]
     test: tuple[Clip, ...]
     left_out: tuple[Clip, ...]
@@ -70,6 +77,17 @@ def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
     return SourceClips(_source_clips(recipe, root), tuple(further))
 
 
+def source_infos(recipe: Recipe, root: Path | None) -> tuple[DatasetInfo, ...]:
+    """Cards of the recipe's sources."""
+    return tuple(load_source(source, root).info for source in (recipe.data.source, *recipe.data.unlabelled_sources))
+
+
+def missing_notes(recipe: Recipe, root: Path | None) -> list[str]:
+    """Say what of the recipe's sources is not here: training goes on with what is."""
+    sources = (recipe.data.source, *recipe.data.unlabelled_sources)
+    return [note for source in sources if (note := missing_note(load_source(source, root)))]
+
+
 def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: SourceClips | None = None) -> FoldClips:
     """Choose the clips of a fold.
 
@@ -84,21 +102,27 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
         DataError: A source or a budget is missing.
     """
     clips = loaded or load_clips(recipe, root)
-    train, test = _cut(recipe, fold, clips.own)
-    labelled = train
+    train, held_out = _cut(recipe, fold, clips.own)
+    test = _with_labels(held_out)
+    labelled = _with_labels(train)
     if fold is not None and (name := recipe.data.label_budget):
         budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, fold, cut=_cut_options(recipe))
-        labelled = tuple(clip for clip in train if clip.clip_id in budget)
+        labelled = tuple(clip for clip in labelled if clip.clip_id in budget)
         if missing := len(budget) - len(labelled):
             raise DataError(
                 f"{missing} of the {len(budget)} clips of the label budget {name} are no training clips of fold {fold} "
                 f"in {recipe.data.source}: complete the data set, or make the budget for these folds"
             )
-    found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled)
+    unheard = left_out_labels(recipe, clips.own)
+    silenced = tuple(clip for clip in train if unheard & set(clip.labels))
+    train, labelled = _others(train, silenced), _others(labelled, silenced)
+    coarse = _coarse_clips(recipe, fold, _others(_with_labels(train), labelled))
+    found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled, coarse)
+    found = replace(found, left_out=(*found.left_out, *silenced, *_others(held_out, test)))
     if (inner := recipe.data.inner) is None:
         return found
     part = group_folds(found.labelled, inner.parts, inner.seed)[inner.part - 1].test
-    inside = _without_groups_of(part, recipe, fold, found.training, found.labelled)
+    inside = _without_groups_of(part, recipe, fold, found.training, found.labelled, found.coarse)
     return replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
 
 
@@ -107,8 +131,45 @@ def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Cli
     return fold_clips(recipe, fold, root).test
 
 
+def _with_labels(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Nobody said what the others hold: they may teach by consistency, and cannot be tested on."""
+    return tuple(clip for clip in clips if clip.labels)
+
+
+def _others(clips: tuple[Clip, ...], without: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    left = set(without)
+    return tuple(clip for clip in clips if clip not in left)
+
+
+def left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
+    """Labels of the leaves that training is not to hear."""
+    if (leave_out := recipe.data.leave_out) is None:
+        return frozenset()
+    label_map, ontology = recipe_label_map(recipe, clips), _recipe_ontology(recipe)
+    taxonomy = _taxonomy(recipe, label_map)
+    groups = leave_out_groups(taxonomy, leave_out.groups)
+    leaf_of = {label: clip_target_node(taxonomy, label_map, (label,), ontology) for label in label_map.labels}
+    return frozenset(label for label, leaf in leaf_of.items() if leaf is not None and groups[leaf] == leave_out.group)
+
+
+def _coarse_clips(recipe: Recipe, fold: int | None, candidates: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Pick, by class, the clips that get the label of their supercategory; the same ones for every method and seed."""
+    if (coarse := recipe.data.coarse) is None:
+        return ()
+    by_class: dict[tuple[str, ...], list[Clip]] = {}
+    for clip in sorted(candidates, key=lambda clip: seeded_order(recipe.data.label_draw, fold, clip.clip_id)):
+        by_class.setdefault(clip.labels, []).append(clip)
+    picked = {clip for clips in by_class.values() for clip in clips[: round(len(clips) * coarse.percent / 100)]}
+    return tuple(clip for clip in candidates if clip in picked)
+
+
 def _without_groups_of(
-    test: tuple[Clip, ...], recipe: Recipe, fold: int | None, training: tuple[Clip, ...], labelled: tuple[Clip, ...]
+    test: tuple[Clip, ...],
+    recipe: Recipe,
+    fold: int | None,
+    training: tuple[Clip, ...],
+    labelled: tuple[Clip, ...],
+    coarse: tuple[Clip, ...],
 ) -> FoldClips:
     """Cut these training clips so that none shares a content group with those that are tested on."""
     held_out = {clip.group for clip in test}
@@ -119,6 +180,7 @@ def _without_groups_of(
         fold,
         training=kept,
         labelled=kept_labelled,
+        coarse=tuple(clip for clip in coarse if clip.group not in held_out),
         unlabelled=_consistency_clips(recipe, kept, kept_labelled),
         test=test,
         left_out=tuple(clip for clip in training if clip.group in held_out and clip not in tested),
@@ -176,23 +238,60 @@ def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
     Raises:
         DataError: A clip has a label that the map does not hold.
     """
-    label_map = load_label_map(recipe.data.label_map)
+    label_map = _whole_label_map(recipe)
     for clip in clips:
         for label in clip.labels:
             if label not in label_map.labels:
                 near = get_close_matches(label, label_map.labels, n=1)
                 raise DataError(
                     f"{recipe.data.source}: clip '{clip.clip_id}' has the label '{label}', which the label map "
-                    f"'{recipe.data.label_map}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
+                    f"'{label_map.dataset}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
                     "correct the label, or name another map as data.label_map"
                 )
     return label_map.restricted({label for clip in clips for label in clip.labels})
 
 
+def _whole_label_map(recipe: Recipe) -> LabelMap:
+    data, ontology = recipe.data, _recipe_ontology(recipe)
+    name = data.label_map or (DATASETS[data.source].info.label_map if data.source in DATASETS else None)
+    if name is not None:
+        return load_label_map(name, ontology)
+    clips = _source_clips(recipe, None)  # a source that is no known data set lies outside the data root
+    names = sorted({label for clip in clips for label in clip.labels})
+    return label_map_from_names(data.source, names, task=recipe.taxonomy.task, ontology=ontology)
+
+
+def _recipe_ontology(recipe: Recipe) -> Ontology:
+    """The ontology, with the concepts and edges of the recipe's own tree if it has one."""
+    tree = _own_tree(recipe)
+    return extend_ontology(load_ontology(), tree) if tree else load_ontology()
+
+
+def _own_tree(recipe: Recipe) -> Taxonomy | None:
+    if recipe.taxonomy.tree is None:
+        return None
+    tree = taxonomy_from_yaml(Path(recipe.taxonomy.tree))
+    if tree.task != recipe.taxonomy.task:
+        raise ConfigError(
+            f"{recipe.taxonomy.tree} is a tree for the task '{tree.task}', but taxonomy.task is "
+            f"'{recipe.taxonomy.task}': change one of them"
+        )
+    return tree
+
+
 def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
-    """The tree over the labels that occur in the recipe's source, the same for all its folds."""
-    label_map = recipe_label_map(recipe, _source_clips(recipe, root))
-    return build_taxonomy(
+    """The recipe's own tree, or that over the labels that occur in its source; the same for all its folds.
+
+    Raises:
+        ConfigError: The recipe's own tree is for the other task.
+        DataError: A label is unknown.
+        OntologyError: The tree's file is wrong.
+    """
+    return _taxonomy(recipe, recipe_label_map(recipe, _source_clips(recipe, root)))
+
+
+def _taxonomy(recipe: Recipe, label_map: LabelMap) -> Taxonomy:
+    return _own_tree(recipe) or build_taxonomy(
         load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
     )
 
@@ -200,13 +299,18 @@ def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
 def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
     """Targets of labelled clips.
 
+    Args:
+        recipe: Says what labels mean.
+        taxonomy: Its tree.
+        clips: With labels.
+
     Returns:
         (clip, node) float32: one-hot at the label's node (single), or 1 present, 0 absent, -1 unknown (multi label).
 
     Raises:
         DataError: A clip's labels are unmapped, so that nothing can be learned from it.
     """
-    label_map, ontology = load_label_map(recipe.data.label_map), load_ontology()
+    label_map, ontology = _whole_label_map(recipe), _recipe_ontology(recipe)
     if recipe.taxonomy.task == "multi":
         rows = [node_targets(taxonomy, ontology, label_map, clip.labels) for clip in clips]
         return np.stack(rows).astype(np.float32)
@@ -217,3 +321,11 @@ def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) ->
             raise DataError(f"{clip.clip_id}: its labels {clip.labels} are no node of the taxonomy; leave the clip out")
         targets[row, node] = 1
     return targets
+
+
+def coarse_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
+    """Targets of clips that are labelled with their supercategory only: (clip, node) float32, one-hot."""
+    assert recipe.data.coarse is not None, "only a recipe with coarse labels has such clips"
+    nodes = clip_targets(recipe, taxonomy, clips).argmax(axis=1)
+    above = [taxonomy.at_depth(int(node), recipe.data.coarse.depth) for node in nodes]
+    return np.eye(taxonomy.num_nodes, dtype=np.float32)[above]

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from aed.data.batches import StepBatches, step_loader
+from aed.errors import ConfigError
 from aed.model import TreeModel
 from aed.train.average import start_average, update_average
 from aed.train.checkpoint import damaged_checkpoint, load_checkpoint, save_checkpoint
@@ -85,6 +86,7 @@ def fit(
         session: Folder, workers, callbacks.
 
     Raises:
+        ConfigError: The loss is no finite number.
         ModelError: The checkpoint belongs to another run.
         StorageError: A checkpoint cannot be written.
     """
@@ -115,8 +117,9 @@ def fit(
         if fabric.world_size > 1:
             _share_buffers(model)
             _share_buffers(objective)
+        numbers = finite_numbers(losses.named | {"loss": losses.total}, step)
         update_average(average, model, step, optim.ema_decay)
-        session.on_step(step + 1, _numbers(losses.named | {"loss": losses.total}))
+        session.on_step(step + 1, numbers)
         if session.on_average:
             session.on_average(step + 1, average)
         if fabric.is_global_zero and time.monotonic() - last_saved > session.checkpoint_seconds:
@@ -171,5 +174,17 @@ def _state(session: Session, step: int, parts: Parts) -> dict[str, Any]:
     return {**session.identity, "step": step, **{name: part.state_dict() for name, part in parts.items()}}
 
 
-def _numbers(named: dict[str, Tensor]) -> dict[str, float]:
-    return {name: float(value.detach()) for name, value in named.items()}
+def finite_numbers(named: dict[str, Tensor], step: int) -> dict[str, float]:
+    """Turn the losses of a step into numbers; refuse to go on from one that is none, before anything of it is kept.
+
+    Raises:
+        ConfigError: The loss is no finite number.
+    """
+    numbers = {name: float(value.detach()) for name, value in named.items()}
+    if not math.isfinite(numbers["loss"]):
+        shown = ", ".join(f"{name} {value:g}" for name, value in numbers.items())
+        raise ConfigError(
+            f"training diverged: the loss is not finite at step {step + 1} ({shown}); lower the "
+            "learning rate, or compute in float32 with optim.precision=32-true"
+        )
+    return numbers

@@ -12,6 +12,7 @@ from aed.data.batches import Batch
 from aed.features.mixup import mix, mixup_weights
 from aed.features.spectrogram_augment import augment_frames
 from aed.loss.consistency import Consistency
+from aed.loss.label_weights import label_weights
 from aed.loss.path import multi_label_loss, single_label_loss
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
@@ -43,10 +44,14 @@ class Objective(nn.Module):
         rank: Process number; processes distort differently.
     """
 
+    label_weights: Tensor | None
+
     def __init__(self, recipe: Recipe, taxonomy: Taxonomy, seed: int, rank: int = 0) -> None:
         super().__init__()
         self._recipe, self._taxonomy, self._seed, self._rank = recipe, taxonomy, seed, rank
         self._consistency = Consistency(recipe.consistency, taxonomy) if recipe.consistency else None
+        weights = label_weights(taxonomy, recipe.label_loss) if recipe.label_loss else None
+        self.register_buffer("label_weights", weights, persistent=False)
 
     def forward(self, network: nn.Module, model: TreeModel, teacher: TreeModel, batch: Batch, step: int) -> Losses:
         """Compute the losses of a step.
@@ -80,11 +85,11 @@ class Objective(nn.Module):
                 windows[:labelled, 1], audible[:labelled][partner], batch.targets[partner], self._taxonomy.none_index
             )
             blend = weight.to(targets.device, targets.dtype)[:, None]
-            named["window"] = single_label_loss(
-                short, blend * targets + (1 - blend) * partner_targets, counts * partner_counts
-            )
+            mixed_targets = self._weighed(blend * targets + (1 - blend) * partner_targets)
+            named["window"] = single_label_loss(short, mixed_targets, counts * partner_counts)
             total = total + self._recipe.optim.short_window_weight * named["window"]
         if self._consistency is not None and len(batch.weak):
+            self._consistency.observe_labels(batch.targets)
             with torch.no_grad():
                 judged: NodeScores = teacher(batch.weak)
             named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, labelled, None))
@@ -93,9 +98,13 @@ class Objective(nn.Module):
 
     def _label_loss(self, scores: NodeScores, targets: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
         if self._taxonomy.task == "single":
-            return single_label_loss(scores, mix(targets, weight, partner))
+            return single_label_loss(scores, self._weighed(mix(targets, weight, partner)))
         present, absent = (targets == 1).float(), (targets == 0).float()
         return multi_label_loss(scores, mix(present, weight, partner), mix(absent, weight, partner))
+
+    def _weighed(self, targets: Tensor) -> Tensor:
+        """Weights of log P that targets stand for: the targets themselves, or what the label loss makes of them."""
+        return targets if self.label_weights is None else targets @ self.label_weights
 
 
 def _rows(scores: NodeScores, start: int, stop: int | None) -> NodeScores:

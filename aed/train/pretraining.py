@@ -14,7 +14,7 @@ from aed.pretrain.config import PretrainConfig
 from aed.pretrain.learner import Learner
 from aed.pretrain.segments import SegmentPairs
 from aed.train.checkpoint import damaged_checkpoint, load_checkpoint, save_checkpoint
-from aed.train.loop import parameter_groups, set_learning_rate
+from aed.train.loop import finite_numbers, parameter_groups, set_learning_rate
 
 _CHECKPOINT_SECONDS = 30.0
 _TOLD_EVERY_STEPS = 10
@@ -42,6 +42,7 @@ def pretrain(
         Seconds that it took, those before an interruption included.
 
     Raises:
+        ConfigError: The loss is no finite number.
         ModelError: The checkpoint is damaged.
         StorageError: A checkpoint cannot be written.
     """
@@ -56,8 +57,9 @@ def pretrain(
         optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
         optimizer.step()
+        numbers = finite_numbers(losses, step)
         if progress and (step % _TOLD_EVERY_STEPS == 0 or step + 1 == config.steps):
-            told = ", ".join(f"{name} {float(value.detach()):.2f}" for name, value in losses.items())
+            told = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
             progress(f"pretraining ({told})", step + 1, config.steps)
         if time.monotonic() - last_saved > _CHECKPOINT_SECONDS:
             last_saved = time.monotonic()

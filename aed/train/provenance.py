@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from aed.data.records import DatasetInfo
 from aed.resources import LEDGER_NAME, recipes_folder
 
 _RECORDED_VERSIONS = ("torch", "torchaudio", "numpy", "audiomentations")
 _COMMIT_DIGITS = 10
+_LICENCE_NOTICE = """\
+# Licences of this model
+
+`taxonomy.json`: [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/legalcode). It is made from the AudioSet
+Ontology by Google Inc., <https://github.com/audioset/ontology>; `ontology/LICENSE.md` of aed tells what was changed.
+
+`model.safetensors`: trained on the recordings below; pass it on under terms that theirs allow.
+
+{taught}
+"""
 
 
 def source_commit() -> str | None:
@@ -32,6 +44,13 @@ def source_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+" if changes else "")
+
+
+def licence_notice(sources: Sequence[DatasetInfo]) -> str:
+    """What whoever passes a model on must keep to: Markdown, for the file `LICENSE.md` beside the weights."""
+    places = (f", <{info.source_url}>" if info.source_url else "" for info in sources)
+    taught = "\n".join(f"- {info.title}: {info.licence}{place}" for info, place in zip(sources, places, strict=True))
+    return _LICENCE_NOTICE.format(taught=taught)
 
 
 def environment() -> dict[str, Any]:

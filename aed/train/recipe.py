@@ -11,22 +11,28 @@ from typing import Any, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aed.errors import ConfigError
 from aed.features.shift_gain import ShiftGainConfig
 from aed.features.spectrogram_augment import SpectrogramAugmentConfig
 from aed.features.waveform_augment import WaveformAugmentConfig
 from aed.loss.consistency import ConsistencyConfig
+from aed.loss.label_weights import LabelLossConfig
 from aed.model import ModelConfig
 from aed.pretrain.config import PretrainConfig
+from aed.settings import Settings
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 SHORTEST_CLIP_SECONDS = 0.1
 """A clip holds one embedding (80 ms) at least."""
+LONGEST_CLIP_SECONDS = 600.0
+"""Ten minutes: a step of 32 such clips would already take gigabytes."""
+LARGEST_SEED = 2**32 - 1
+"""What every generator takes."""
 
 
-class GroupFolds(BaseModel):
+class GroupFolds(Settings):
     """Folds by content group, for data without official folds.
 
     Attributes:
@@ -34,13 +40,11 @@ class GroupFolds(BaseModel):
         seed: Decides which group goes where.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     groups: int = Field(5, ge=2)
     seed: int = 0
 
 
-class InnerPart(BaseModel):
+class InnerPart(Settings):
     """A part of the labelled training clips, cut by content group, that is held out in place of the test fold.
 
     To tune a recipe without a look at the test fold, and to calibrate a model: the fold's own test clips teach nothing
@@ -51,8 +55,6 @@ class InnerPart(BaseModel):
         parts: Number of parts.
         seed: Decides which group goes where.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     part: int = Field(ge=1)
     parts: int = Field(5, ge=2)
@@ -65,32 +67,65 @@ class InnerPart(BaseModel):
         return self
 
 
-class DataConfig(BaseModel):
+class LeaveOut(Settings):
+    """Leaves that training never hears, to learn what a model says of sounds that it does not know.
+
+    Attributes:
+        group: Which of the fixed groups of leaves, from 1; see `aed.data.leave_out`.
+        groups: Number of groups.
+    """
+
+    group: int = Field(ge=1)
+    groups: int = Field(4, ge=2)
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_groups(self) -> LeaveOut:
+        if self.group > self.groups:
+            raise ValueError(f"data.leave_out.group is {self.group}, but there are {self.groups} groups: lower it")
+        return self
+
+
+class CoarseLabels(Settings):
+    """Labels that name only a supercategory.
+
+    Attributes:
+        percent: Share, by class, of the training clips outside the label budget that have such a label.
+        depth: Depth of the supercategory in the tree; a leaf that is no deeper is named itself.
+    """
+
+    percent: int = Field(ge=1, le=100)
+    depth: int = Field(1, ge=1)
+
+
+class DataConfig(Settings):
     """Which clips teach and which are held out.
 
     Attributes:
         source: Data set name, `folder:<path>` or `csv:<path>`.
-        label_map: Label map of the source; a name or a YAML file.
+        label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
+            labels of other sources (names of folders) are names of concepts.
         folds: `official`, `none` (train on everything) or folds by content group.
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
         label_draw: Which of the budget's draws.
+        coarse: Further labels, which name only a supercategory; none where absent (single label only).
+        leave_out: Leaves that training never hears; none where absent (single label only).
         inner: Hold out a part of the labelled training clips instead of the test fold.
         unlabelled_sources: Further sources whose clips teach by consistency only.
         clip_seconds: Length of a training clip.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     source: str
-    label_map: str
+    label_map: str | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     label_draw: int = Field(1, ge=1)
+    coarse: CoarseLabels | None = None
+    leave_out: LeaveOut | None = None
     inner: InnerPart | None = None
     unlabelled_sources: tuple[str, ...] = ()
-    clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS)
+    clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS, le=LONGEST_CLIP_SECONDS)
 
     @pydantic.model_validator(mode="after")
     def _one_budget(self) -> DataConfig:
@@ -104,21 +139,22 @@ class DataConfig(BaseModel):
         return self.labels or (f"{self.labels_percent}percent" if self.labels_percent < 100 else None)
 
 
-class TaxonomyConfig(BaseModel):
+class TaxonomyConfig(Settings):
     """How the tree is made from the ontology.
 
     Attributes:
         task: `single`: one leaf a clip; `multi`: any nodes.
         none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
+        tree: A YAML file with a tree of your own instead, which then decides about *none of these* too; see
+            `aed.ontology.user_tree`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     task: Literal["single", "multi"] = "single"
     none_of_these: bool = True
+    tree: str | None = None
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Settings):
     """What distorts the clips.
 
     Attributes:
@@ -129,8 +165,6 @@ class AugmentConfig(BaseModel):
         mixup_alpha: Parameter of mixup's Beta distribution; 0 mixes nothing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     waveform: WaveformAugmentConfig = WaveformAugmentConfig()
     weak: ShiftGainConfig = ShiftGainConfig()
     strong: ShiftGainConfig = ShiftGainConfig()
@@ -138,7 +172,7 @@ class AugmentConfig(BaseModel):
     mixup_alpha: float = Field(0.2, ge=0)
 
 
-class OptimConfig(BaseModel):
+class OptimConfig(Settings):
     """How the weights move: AdamW, linear warm-up, cosine decay to zero, an exponential moving average of the weights.
 
     Attributes:
@@ -156,8 +190,6 @@ class OptimConfig(BaseModel):
         precision: `32-true`, `bf16-mixed`, or `auto`: bf16 where the processor computes in it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     steps: int = Field(1000, gt=0)
     batch_size: int = Field(32, gt=0)
     lr: float = Field(3e-3, gt=0)
@@ -170,7 +202,7 @@ class OptimConfig(BaseModel):
     precision: Precision = "auto"
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """One experiment.
 
     Attributes:
@@ -182,20 +214,20 @@ class Recipe(BaseModel):
         model: Network.
         augment: Distortions.
         pretrain: How the encoder learns from the unlabelled clips before; not at all where absent.
+        label_loss: What a label teaches beside its own node's likelihood; nothing where absent (single label only).
         consistency: How unlabelled clips teach; nothing where absent.
         optim: Optimisation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=LARGEST_SEED)
     data: DataConfig
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     pretrain: PretrainConfig | None = None
+    label_loss: LabelLossConfig | None = None
     consistency: ConsistencyConfig | None = None
     optim: OptimConfig = OptimConfig()
 
@@ -208,6 +240,12 @@ class Recipe(BaseModel):
                         f"optim.{key} is {value:g}, but it teaches single-label trees only: set it to 0, or "
                         "taxonomy.task to single"
                     )
+            for key, value in (
+                *(("label_loss", self.label_loss), ("data.coarse", self.data.coarse)),
+                *(("data.leave_out", self.data.leave_out), ("consistency.align", self._aligns)),
+            ):
+                if value:
+                    raise ValueError(f"{key} is there, but it is for single-label trees only: remove it")
             if self.consistency and self.consistency.leaf_threshold == "adaptive":
                 raise ValueError(
                     "consistency.leaf_threshold is 'adaptive', but a multi-label tree has no likeliest leaf: set it to "
@@ -221,9 +259,16 @@ class Recipe(BaseModel):
         return self
 
     @property
+    def _aligns(self) -> bool:
+        return bool(self.consistency and self.consistency.align)
+
+    @property
     def digest(self) -> str:
-        """12 hex digits that name the experiment: sha256 of all settings but the title."""
-        settings = self.model_dump(mode="json", exclude={"title"})
+        """12 hex digits that name the experiment: sha256 of all settings but the title and those that are left out.
+
+        So a recipe keeps its name when aed learns a new setting that may be left out.
+        """
+        settings = self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
@@ -247,7 +292,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"recipe {path} does not exist: 'aed recipe list' names the shipped ones") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date that does not exist
         raise ConfigError(f"recipe {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"recipe {path}: expected keys and values, got {type(raw).__name__}")
@@ -280,7 +325,7 @@ def _yaml_value(text: str, override: str) -> Any:
         return float(text)
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"--set {override}: '{text}' is not a YAML value") from error
 
 

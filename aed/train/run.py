@@ -23,16 +23,16 @@ from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
-from aed.train.dataset import FoldClips, clip_targets, fold_clips, recipe_taxonomy
+from aed.train.dataset import FoldClips, clip_targets, coarse_targets, fold_clips, recipe_taxonomy, source_infos
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.loop import OnAverage, Session, fit
 from aed.train.memory import keep_freed_memory
 from aed.train.objective import Objective
 from aed.train.pretrained import pretrained_encoder
-from aed.train.provenance import environment, source_commit
+from aed.train.provenance import environment, licence_notice, source_commit
 from aed.train.recipe import Recipe
 
-RUN_FILE, RECIPE_FILE = "run.json", "recipe.yaml"
+RUN_FILE, RECIPE_FILE, LICENCE_FILE = "run.json", "recipe.yaml", "LICENSE.md"
 
 
 class Listener(Protocol):
@@ -142,6 +142,7 @@ def train_run(
         **environment(),
     }
     if first:
+        write_atomic(options.folder / LICENCE_FILE, licence_notice(source_infos(recipe, root)))
         trained.cpu().save(options.folder)
         write_atomic(options.folder / RUN_FILE, json.dumps(record, indent=2) + "\n")
         (options.folder / CHECKPOINT).unlink(missing_ok=True)
@@ -158,6 +159,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) 
         "seed": recipe.seed,
         "steps": recipe.optim.steps,
         "labelled_clips": len(clips.labelled),
+        "coarse_clips": len(clips.coarse),
         "unlabelled_clips": len(clips.training if recipe.pretrain else clips.unlabelled),
         "forward_clips": recipe.optim.steps * _forward_clips_per_step(recipe, clips) + pretraining_clips,
     }
@@ -223,18 +225,22 @@ def _batches(recipe: Recipe, model: TreeModel, clips: FoldClips, store: FrameSto
     taxonomy, optim, processes = model.taxonomy, recipe.optim, fabric.world_size
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
     labelled = tuple(clip for clip in clips.labelled if clip.clip_id in place)
+    coarse = tuple(clip for clip in clips.coarse if clip.clip_id in place)
+    targets = clip_targets(recipe, taxonomy, labelled) if labelled else np.zeros((0, taxonomy.num_nodes), np.float32)
+    if coarse:
+        targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
     unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
     unlabelled_batch_size = _unlabelled_batch_size(recipe, len(unlabelled))
     if optim.batch_size % processes or unlabelled_batch_size % processes:
         raise ConfigError(
             f"batch sizes {optim.batch_size} and {unlabelled_batch_size} cannot be shared by {processes} processes"
         )
-    if not labelled:
+    if not labelled and not coarse:
         raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
     num_frames = model.whole_frames(samples_from_seconds(recipe.data.clip_seconds, recipe.model.features.rate_hz))
     return StepBatches(
         store,
-        Labelled(np.asarray([place[clip.clip_id] for clip in labelled]), clip_targets(recipe, taxonomy, labelled)),
+        Labelled(np.asarray([place[clip.clip_id] for clip in (*labelled, *coarse)]), targets),
         np.asarray(unlabelled, dtype=np.int64),
         num_frames=num_frames,
         batch_size=optim.batch_size,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from aed.errors import ConfigError
 from aed.ontology.taxonomy import Taxonomy
+from aed.settings import Settings
 from aed.tree.conditional import ConditionalSigmoidHead, ConditionalSoftmaxHead
 from aed.tree.flat import FlatSigmoidHead, FlatSoftmaxHead
 from aed.tree.head import TreeHead
 from aed.tree.path_sum import PathSumSoftmaxHead
+from aed.tree.prototype import PrototypeSoftmaxHead
 
-HeadName = Literal["tree", "flat", "path_sum"]
+HeadName = Literal["tree", "flat", "path_sum", "prototype"]
 
 HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
     ("tree", "single"): ConditionalSoftmaxHead,
@@ -21,18 +21,18 @@ HEADS: dict[tuple[HeadName, str], type[TreeHead]] = {
     ("flat", "single"): FlatSoftmaxHead,
     ("flat", "multi"): FlatSigmoidHead,
     ("path_sum", "single"): PathSumSoftmaxHead,
+    ("prototype", "single"): PrototypeSoftmaxHead,
 }
 
 
-class HeadConfig(BaseModel):
+class HeadConfig(Settings):
     """Which head.
 
     Attributes:
         name: `tree`: conditional softmax or sigmoid by the taxonomy's task; `flat`: leaf sums; `path_sum`: leaf sums of
-            logits that are summed along paths (single label only).
+            logits that are summed along paths; `prototype`: of cosines with directions that are. The last two for
+            single labels only.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: HeadName = "tree"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -204,3 +206,50 @@ def test_recordings_are_listed_once_and_pictures_get_names_of_their_own(folder: 
     assert len(find_recordings([folder, folder / "kitchen.wav", folder])) == 2
     twins = [Path("x/a.wav"), Path("y/a.wav"), Path("b.wav")]
     assert [path.name for path in picture_paths(Path("t.png"), twins)] == ["t-a.png", "t-a-2.png", "t-b.png"]
+
+
+def test_where_nothing_can_be_written_is_known_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*arguments: object, **options: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(aed.api, "load_scorer", never)
+    (folder / "file").touch()
+    for option in ("--out", "--draw"):
+        result = run(folder / "kitchen.wav", option, folder / "file/timeline.png")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"aed: error: cannot write {folder / 'file/timeline.png'}")
+
+
+def test_events_are_printed_where_their_file_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: str) -> None:
+        raise StorageError(f"cannot write {path}: no space left on device")
+
+    monkeypatch.setattr("aed.storage.write_atomic", full)
+    (folder / "broken.wav").write_bytes(b"no audio")
+    result = run(folder, "--format", "csv", "--out", folder / "events.csv")
+    assert result.exit_code == 2
+    assert "Dog" in result.stdout
+    assert "skipped 1 of 3 recordings" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("aed: error: cannot write")
+
+
+def test_names_that_are_no_text_and_raw_files(folder: Path) -> None:
+    samples = scene((0, 1.0), (1, 1.0), (0, 1.0))
+    soundfile.write(folder / "plain.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")
+    (folder / "plain.wav").rename(os.fsdecode(os.fsencode(folder) + b"/gl\xe4s.wav"))
+    (folder / "sound.raw").write_bytes(bytes(1000))
+    result = run(folder, folder / "sound.raw", "--format", "csv", "--out", folder / "events.csv")
+    assert result.exit_code == 1, result.output
+    assert "skipped 1 of 4 recordings" in result.stderr
+    assert "sound.raw: a raw file does not say its sample rate" in result.stderr
+    events = (folder / "events.csv").read_text()
+    assert r"gl\udce4s.wav" in events
+    assert len(events.splitlines()) == 1 + 3
+
+
+def test_output_shows_names_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/gl\xe4s.wav"
+    command = [sys.executable, "-m", "aed", "detect", "--model", str(tmp_path / "none"), name]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr

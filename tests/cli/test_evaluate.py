@@ -29,7 +29,7 @@ def test_all_folds_print_a_table_with_the_looks(tmp_path: Path) -> None:
     first = aed_evaluate("--model", tmp_path / "runs")
     assert "left out" not in first.stderr
     assert first.exit_code == 0
-    for words in ("leaf accuracy", "accuracy at depth 1", "test folds 1, 2", "mean", "spread", "pooled", "Siren"):
+    for words in ("leaf accuracy", "accuracy at depth 1", "test folds 1, 2", "mean", "±", "all", "Siren"):
         assert words in first.stdout
     assert "by recipe 'made' so far: 2" in " ".join(first.stdout.split())
     again = aed_evaluate("--model", tmp_path / "runs" / "fold1", "--no-draw")

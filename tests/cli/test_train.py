@@ -132,7 +132,7 @@ def test_one_process_speaks_of_what_is_missing(
     rank: str, notes: int, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr("aed.data.check.missing_note", lambda loaded: "9 clips are missing")
+    monkeypatch.setattr("aed.train.dataset.missing_note", lambda loaded: "9 clips are missing")
     monkeypatch.setattr("aed.cli.train._train_one", lambda *arguments, **options: None)
     assert run(recipe, "--out", tmp_path / "runs").stderr.count("9 clips are missing") == notes
 

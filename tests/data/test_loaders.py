@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from aed.data.registry import DATASETS, data_root, load_dataset
 from aed.data.source import load_source
 from aed.data.table import read_table
 from aed.errors import DataError, ManifestError
-from tests.data.layouts import LAYOUTS, SEGMENTS_HEADER, make_esc50, make_glass_break, make_sesa, touch_audio
+from tests.data.layouts import (
+    LAYOUTS,
+    SEGMENTS_HEADER,
+    make_audioset,
+    make_esc50,
+    make_glass_break,
+    make_sesa,
+    touch_audio,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +152,20 @@ def test_audioset_without_lists_and_with_a_damaged_one(tmp_path: Path) -> None:
     (tmp_path / "audioset/eval_segments.csv").write_text(SEGMENTS_HEADER + "abc, 1.0\n")
     with pytest.raises(ManifestError, match="line 4"):
         load_dataset("audioset", tmp_path)
+
+
+def test_a_segment_list_that_is_no_text(tmp_path: Path) -> None:
+    make_audioset(tmp_path, ".wav")
+    (tmp_path / "audioset/balanced_train_segments.csv").write_bytes(b'\xff\xfe, 0, 10, "/m/09x0r"\n')
+    with pytest.raises(ManifestError, match="is not UTF-8 text"):
+        load_dataset("audioset", tmp_path)
+
+
+def test_a_clip_is_known_by_a_name_that_is_text(tmp_path: Path) -> None:
+    (tmp_path / "good.wav").touch()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/gl\xe4s.wav")).touch()
+    with pytest.raises(DataError, match=r"gl\\udce4s\.wav: the file's name is not valid UTF-8.*: rename the file"):
+        audio_files(tmp_path)
 
 
 def test_sesa_split_comes_from_the_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aed.data.records import Clip
-from aed.data.splits import group_folds, inner_validation, official_folds
+from aed.data.splits import group_folds, official_folds
 from aed.errors import DataError
 
 
@@ -71,27 +71,3 @@ def test_group_folds_balance_clips_without_labels() -> None:
 def test_seed_changes_the_cut() -> None:
     clips = [clip(f"c{i}") for i in range(40)]
     assert group_folds(clips, 4, 0) != group_folds(clips, 4, 1)
-
-
-def test_inner_validation_keeps_proportions_and_groups() -> None:
-    clips = [clip(f"{label}{i}", (label,), group=f"{label}{i // 2}") for label in "abc" for i in range(40)]
-    train, validation = inner_validation(clips, 0.2, 0)
-    assert Counter(c.labels[0] for c in validation) == {"a": 8, "b": 8, "c": 8}
-    assert not {c.group for c in train} & {c.group for c in validation}
-    assert len(train) + len(validation) == len(clips)
-
-
-def test_inner_validation_leaves_a_lone_group_in_training() -> None:
-    clips = [clip(f"a{i}") for i in range(20)] + [clip(f"r{i}", ("rare",), group="one") for i in range(2)]
-    assert "set/r0" in {c.clip_id for c in inner_validation(clips, 0.2, 0)[0]}
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0, 5.0])
-def test_inner_validation_refuses_a_fraction(fraction: float) -> None:
-    with pytest.raises(DataError, match="between 0 and 1"):
-        inner_validation([clip("a"), clip("b")], fraction, 0)
-
-
-def test_inner_validation_refuses_an_empty_part() -> None:
-    with pytest.raises(DataError, match="empty"):
-        inner_validation([clip("a", group="g"), clip("b", group="g")], 0.5, 0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,17 +136,19 @@ def test_a_concept_without_label_is_absent_only_below_something_absent() -> None
 
 def test_the_strict_policy_knows_no_absence() -> None:
     tree = tree_of(list(AUDIOSET.concept_ids), "multi")
-    strict = node_targets(tree, ONTOLOGY, AUDIOSET.with_unlisted("unknown"), ids("Dog"))
+    strict = node_targets(tree, ONTOLOGY, replace(AUDIOSET, unlisted="unknown"), ids("Dog"))
     weak = node_targets(tree, ONTOLOGY, AUDIOSET, ids("Dog"))
     assert not (strict == ABSENT).any()
     assert (weak == ABSENT).sum() > tree.num_nodes / 2
     np.testing.assert_array_equal(strict == PRESENT, weak == PRESENT)
 
 
-def test_a_clip_without_labels_says_something_only_where_the_set_is_exhaustive() -> None:
-    tree = tree_of(ids("Dog", "Cat"), "multi")
-    assert states(tree, AUDIOSET)["Dog"] == UNKNOWN
-    assert states(tree, ESC50)["Dog"] == ABSENT
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_a_clip_without_labels_is_of_unknown_content(task: Task) -> None:
+    tree = tree_of(ids("Dog", "Cat"), task)
+    for label_map in (AUDIOSET, ESC50):
+        assert states(tree, label_map)["Dog"] == UNKNOWN
+    assert clip_target_node(tree_of(ids("Dog", "Cat"), "single"), ESC50, ()) is None
 
 
 def test_an_unmapped_label_takes_every_absence() -> None:
@@ -277,6 +280,7 @@ def test_only_labels_make_present_and_only_what_is_known_is_absent(
     for index, node in enumerate(tree.nodes):
         way_up = {tree.nodes[above].id for above in (0, *tree.path(index))}
         absent = bool(way_up & label_map.exhaustive - possible)
+        absent &= bool(labels)  # no label at all: nobody listened
         if label_map.unlisted == "absent" and listed:
             below = {tree.nodes[i].id for i in np.flatnonzero(tree.ancestor_matrix[:, index])}
             for above in way_up:

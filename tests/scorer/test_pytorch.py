@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,17 @@ def test_a_blocks_scores_do_not_depend_on_the_others(model: TreeModel, batch_blo
     assert together.dtype == np.float32
     np.testing.assert_array_equal(together, alone)
     np.testing.assert_array_equal(together[::-1], scorer.score_blocks(blocks[::-1]))
+
+
+def test_a_model_that_gives_no_number_is_no_silence(model: TreeModel, noise: np.ndarray) -> None:
+    broken = copy.deepcopy(model)
+    with torch.no_grad():
+        next(broken.head.parameters()).fill_(float("nan"))
+    scorer = PyTorchScorer(broken)
+    with pytest.raises(ModelError, match="log P = nan: its weights are damaged or its training diverged"):
+        scorer.score_clip(noise[:20_000])
+    with pytest.raises(ModelError, match="log P = nan"):
+        Detector(scorer, DetectorConfig()).push(noise)
 
 
 def test_a_stream_equals_its_file_bit_for_bit(model: TreeModel, noise: np.ndarray) -> None:

@@ -72,7 +72,7 @@ def _result(grid: Grid, cell: Cell) -> CellResult:
         forward_clips=20,
         parameters=100,
         seconds=0.1,
-        recipe="",
+        recipe=cell.recipe.to_yaml(),
         recipe_hash=cell.recipe.digest,
         commit="",
         environment="{}",

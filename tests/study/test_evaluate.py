@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from aed.detect.calibration import HedgeCalibration, weights_digest, write_calibration
 from aed.errors import ModelError, StorageError
 from aed.study import evaluate
 from aed.study.evaluate import Evaluation, evaluate_run
+from aed.study.hedge_calibration import HedgedShares
 from aed.study.ledger import read_looks
 from aed.study.predict import TestFold
 from aed.study.predictions import Predictions, load_predictions
 from aed.study.report import evaluation_to_dict
 from aed.study.runs import Run
+from aed.study.table import evaluation_tables
 from tests.study.small_study import multi_label, multi_tree, single_label, write_run
 
 # answers and truths of each fold: 3 of 4 right, then 2 of 2
@@ -119,6 +124,51 @@ def test_a_look_is_recorded_even_if_writing_the_metrics_fails(
     with pytest.raises(StorageError):
         evaluate_made(runs / "fold1", tmp_path, made_fold)
     assert len(read_looks(tmp_path / "looks.jsonl")) == 1
+
+
+def calibrated(folder: Path, min_probability: float) -> None:
+    (folder / "model.safetensors").write_bytes(b"weights")
+    shares = {"wrong_share": 0.0, "answered_share": 1.0, "leaf_share": 1.0}
+    counts = {"clips": 20, "recordings": 20, "parts": 5}
+    made = {"weights": weights_digest(folder), "accuracy": 0.95, "confidence": None, **counts, **shares}
+    write_calibration(folder, HedgeCalibration(**made, min_probability=min_probability))
+
+
+def test_calibrated_answers_are_judged_with_each_models_own_threshold(runs: Path, tmp_path: Path) -> None:
+    calibrated(runs / "fold1", 0.5)
+    assert evaluate_made(runs, tmp_path, made_fold, draw=False).hedged is None
+    calibrated(runs / "fold2", 0.95)  # surer than the answers, which have 0.9
+    found = evaluate_made(runs, tmp_path, made_fold, draw=False)
+    first, second = (fold.hedged for fold in found.folds)
+    assert first is not None
+    assert second is not None
+    assert (first.answered, first.leaf, first.wrong, first.right_of_answered) == (1.0, 1.0, 0.25, 0.75)
+    assert (second.answered, second.wrong) == (0.0, 0.0)
+    assert found.hedged == HedgedShares(6, pytest.approx(1 / 6), pytest.approx(4 / 6), pytest.approx(4 / 6))  # type: ignore[arg-type]
+    content = json.loads((runs / "metrics.json").read_text())
+    assert content["folds"][0]["hedged"] == {"clips": 4, "wrong": 0.25, "answered": 1.0, "leaf": 1.0}
+    console = Console(width=80, file=io.StringIO())
+    for table in evaluation_tables(found):
+        console.print(table)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "right of those answered" in text
+
+
+def test_five_folds_fit_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    for fold in range(1, 6):
+        write_run(tmp_path / "runs" / f"fold{fold}", fold=fold)
+
+    def predictions(run: Run) -> Predictions:
+        assert run.fold is not None
+        return single_label([4, 5, 2], [4, 5, 2], fold=run.fold, first_clip=100 * run.fold)
+
+    console = Console(width=80, file=io.StringIO())
+    table, *_ = evaluation_tables(evaluate_made(tmp_path / "runs", tmp_path, predictions, draw=False))
+    console.print(table)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "100.0" in text
+    assert "…" not in text
+    assert len(text.splitlines()) == table.row_count + 6  # title, blank, heading, rule, end, caption: no row is wrapped
 
 
 def test_an_inner_part_is_no_look_at_a_test_fold(runs: Path, tmp_path: Path) -> None:

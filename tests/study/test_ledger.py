@@ -8,6 +8,7 @@ import pytest
 from aed.errors import DataError, StorageError
 from aed.study import ledger
 from aed.study.ledger import TestLook, append_look, count_looks, ledger_path, read_looks
+from tests.full_disk import disk_with_room_for
 
 
 def look(recipe: str = "esc10", fold: int = 1) -> TestLook:
@@ -53,6 +54,15 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot record the test look"):
         append_look(look(), tmp_path)
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "test_looks.jsonl"
+    append_look(look(), path)
+    before = path.read_bytes()
+    with disk_with_room_for(len(before) + 10), pytest.raises(StorageError, match="the disk is full"):
+        append_look(look(), path)
+    assert path.read_bytes() == before
 
 
 def test_no_test_writes_into_the_checkouts_ledger(tmp_path: Path) -> None:

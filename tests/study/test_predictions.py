@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aed.errors import DataError, ModelError
-from aed.study.predictions import Predictions, load_predictions, pool
+from aed.study.predictions import FILE_NAME, Predictions, load_predictions, pool
 from tests.study.small_study import multi_label, multi_tree, single_label, small_tree
 
 
@@ -50,6 +50,22 @@ def test_a_cut_off_file_is_one_clear_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError, match="evaluate the run again"):
         load_predictions(path)
+
+
+def test_a_file_damaged_anywhere_is_one_clear_error_or_the_same(tmp_path: Path) -> None:
+    single_label([4, 5, 2], [4, 5, 2]).save(tmp_path / FILE_NAME)
+    whole = (tmp_path / FILE_NAME).read_bytes()
+    generator = np.random.default_rng(0)
+    refused = 0
+    for place in generator.integers(len(whole), size=500):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        (tmp_path / FILE_NAME).write_bytes(damaged)
+        try:
+            load_predictions(tmp_path / FILE_NAME)
+        except DataError:
+            refused += 1
+    assert refused > 200
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aed.errors import ConfigError
-from aed.study.grid import Grid
+from aed.study.grid import Grid, is_same_recipe
 from aed.study.progress import study_progress
 from aed.study.results import read_results
 from aed.study.study_file import load_study
@@ -139,6 +140,18 @@ def test_cells_of_another_study_or_recipe_are_not_taken_over(
     assert here.adopt(read_results(elsewhere.results)) == 0
 
 
+def test_a_recipe_of_an_earlier_version_is_the_same_where_what_it_lacked_is_left_as_it_was(tmp_path: Path) -> None:
+    recipe = grid_of(tmp_path).cells[0].recipe
+    text = recipe.to_yaml()
+    assert "  inner: null\n" in text
+    earlier = text.replace("  inner: null\n", "")
+    assert is_same_recipe(text, recipe)
+    assert is_same_recipe(earlier, recipe)
+    assert not is_same_recipe(earlier.replace("lr: 0.003", "lr: 0.004"), recipe)
+    assert not is_same_recipe(text + "no_such_key: 1\n", recipe)
+    assert not is_same_recipe("", recipe)
+
+
 def traced_cells(folder: Path) -> list[str]:
     return [line for line in (folder / "trace").read_text().splitlines() if line.startswith("begin ")]
 
@@ -171,6 +184,9 @@ def test_nothing_in_the_folder_names_a_place_outside(tmp_path: Path, monkeypatch
     for method in content["methods"].values():
         method["recipe"]["data"].pop("source")  # the user's own words
     assert str(tmp_path) not in json.dumps(content)
-    texts = [path.read_bytes() for path in (study.path / "cells").rglob("*") if path.is_file()]
-    assert texts
-    assert not any(str(tmp_path).encode() in text for text in texts)
+    files = [path for path in (study.path / "cells").rglob("*") if path.is_file()]
+    results = [cell for path in files if path.suffix == ".parquet" for cell in read_results(path)]
+    assert len(results) == len(grid.cells)
+    texts = [path.read_text() for path in files if path.suffix != ".parquet"]
+    texts += [str(replace(cell, recipe="")) for cell in results]  # the recipe holds the user's own words
+    assert not any(str(tmp_path) in text for text in texts)

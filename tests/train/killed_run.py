@@ -41,7 +41,7 @@ class WaitsInStep:
 
 
 def wait_in_write() -> None:
-    written, sync = 0, aed.storage._sync
+    written, sync = 0, aed.storage.sync
 
     def slow_sync(path: Path) -> None:
         nonlocal written
@@ -50,7 +50,7 @@ def wait_in_write() -> None:
         if written == WRITE:
             wait()
 
-    aed.storage._sync = slow_sync
+    aed.storage.sync = slow_sync
 
 
 def main(recipe: str, folder: str, workers: str, place: str) -> None:

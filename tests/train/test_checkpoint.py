@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,21 +11,11 @@ import torch
 
 from aed.errors import ModelError, StorageError
 from aed.train.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+from tests.full_disk import disk_with_room_for, fill_when_synced
 from tests.tiny_corpus import contents
 
 IDENTITY = {"recipe": "0123456789ab", "fold": 1, "taxonomy": "ba9876543210"}
 STATE = {**IDENTITY, "step": 7, "model": {"weight": torch.arange(50_000.0)}}
-
-
-@contextmanager
-def disk_with_room_for(limit_bytes: int) -> Iterator[None]:
-    """No file of this process may become longer, as on a disk that is almost full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
@@ -103,12 +90,9 @@ def test_a_full_disk_leaves_the_former_checkpoint_whole(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_when_it_syncs_leaves_the_former_checkpoint_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     save_checkpoint(tmp_path, STATE)
     before = contents(tmp_path)
-    monkeypatch.setattr(os, "fsync", full)
+    fill_when_synced(monkeypatch)
     with pytest.raises(StorageError, match="no space left on device; what was there is unchanged; free some space"):
         save_checkpoint(tmp_path, STATE | {"step": 8})
     assert contents(tmp_path) == before

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ import pytest
 from aed.data.label_budget import BudgetRule, read_label_budget, write_label_budget
 from aed.data.source import load_source
 from aed.data.splits import official_folds
-from aed.errors import ConfigError, DataError
-from aed.train.dataset import clip_targets, fold_clips, recipe_folds, recipe_taxonomy
+from aed.errors import ConfigError, DataError, OntologyError
+from aed.train.dataset import clip_targets, coarse_targets, fold_clips, recipe_folds, recipe_taxonomy
 from tests.tiny_corpus import (
     GLASS,
     LABELS,
@@ -81,6 +83,39 @@ def test_folds_by_group_keep_groups_together(manifest: Path, tmp_path: Path) -> 
         clips = fold_clips(recipe, fold, None)
         assert not {clip.group for clip in clips.test} & {clip.group for clip in clips.labelled}
         assert len(clips.test) + len(clips.labelled) == 12
+
+
+def test_leaves_are_left_out_of_training_alone(manifest: Path) -> None:
+    heard: list[set[str]] = []
+    for group in (1, 2):
+        clips = fold_clips(tiny_recipe(manifest, f"data.leave_out={{group: {group}, groups: 2}}"), 1, None)
+        assert {clip.labels for clip in clips.test} == {(label,) for label in LABELS}
+        heard.append({label for clip in (*clips.training, *clips.labelled, *clips.unlabelled) for label in clip.labels})
+        assert {label for clip in clips.left_out for label in clip.labels} == set(LABELS) - heard[-1]
+        assert len(clips.training) + len(clips.left_out) == 6
+    assert not set(LABELS) - (heard[0] | heard[1])
+    assert not heard[0] & heard[1]
+
+
+def test_further_clips_are_labelled_with_their_supercategory(manifest: Path) -> None:
+    write_label_budget(
+        f"csv:{manifest}",
+        load_source(f"csv:{manifest}"),
+        BudgetRule(1, "perclass"),
+        official_folds(load_source(f"csv:{manifest}").clips),
+        draws=1,
+    )
+    settings = ("data.labels=1perclass", "consistency.pool=unlabelled")
+    for percent, coarse in ((100, 3), (50, 0), (60, 3)):  # one clip of each class is outside the budget
+        recipe = tiny_recipe(manifest, *settings, f"data.coarse={{percent: {percent}}}")
+        clips = fold_clips(recipe, 1, None)
+        assert (len(clips.labelled), len(clips.coarse)) == (3, coarse)
+        assert not set(clips.labelled) & set(clips.coarse)
+        assert set(clips.coarse) <= set(clips.unlabelled)  # what their labels leave open, consistency may teach
+    taxonomy = recipe_taxonomy(recipe, None)
+    fine, above = (make(recipe, taxonomy, clips.coarse).argmax(axis=1) for make in (clip_targets, coarse_targets))
+    assert [taxonomy.at_depth(int(node), 1) for node in fine] == above.tolist()
+    assert any(above != fine)
 
 
 def test_an_inner_part_takes_the_place_of_the_test_fold(manifest: Path, tmp_path: Path) -> None:
@@ -200,6 +235,64 @@ def test_every_fold_has_the_same_taxonomy_though_a_label_is_in_one_fold_only(tmp
     assert taxonomy.find("Ding-dong")
 
 
+TREE = """
+task: single
+none_of_these: true
+own: [Kitchen, Dishwasher is done]
+tree:
+  Kitchen: [Dishwasher is done, Bark]
+  Siren:
+"""
+MAP = """
+dataset: mine
+task: single
+exhaustive: labels
+labels: {dog_bark: Bark, siren: Siren, smoke_alarm: Dishwasher is done}
+"""
+
+
+def test_a_tree_of_ones_own(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "tree.yaml").write_text(TREE)
+    (tmp_path / "labels.yaml").write_text(MAP)
+    settings = (f"taxonomy.tree={tmp_path / 'tree.yaml'}", f"data.label_map={tmp_path / 'labels.yaml'}")
+    recipe = tiny_recipe(manifest, *settings)
+    taxonomy = recipe_taxonomy(recipe, None)
+    assert {"/".join(taxonomy.path_names(leaf)) for leaf in taxonomy.leaves} == {
+        *("Kitchen/Dishwasher is done", "Kitchen/Bark", "Siren", "None of these")
+    }
+    clips = fold_clips(recipe, 1, None).labelled
+    answers = clip_targets(recipe, taxonomy, clips).argmax(axis=1)
+    named = {clip.labels[0]: taxonomy.nodes[node].name for clip, node in zip(clips, answers, strict=True)}
+    assert named == {"dog_bark": "Bark", "siren": "Siren", "smoke_alarm": "Dishwasher is done"}
+    with pytest.raises(ConfigError, match=r"is a tree for the task 'single', but taxonomy\.task is 'multi'"):
+        recipe_taxonomy(tiny_recipe(manifest, *MULTI_LABEL[1:], *settings), None)
+    with pytest.raises(OntologyError, match="Dishwasher is done"):
+        recipe_taxonomy(tiny_recipe(manifest, settings[1]), None)  # its concept without its tree
+
+
+def test_without_a_label_map_labels_are_names_of_concepts(tmp_path: Path) -> None:
+    for number, name in enumerate(["Bark", "Smoke_detector,_smoke_alarm", "siren"] * 2):
+        write_clip(tmp_path / name / f"{number}.wav", "siren", number)
+    recipe = tiny_recipe(write_corpus(tmp_path / "other"), f"data.source='folder:{tmp_path}'")
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"label_map": None, "folds": "none"})})
+    shutil.rmtree(tmp_path / "other")
+    taxonomy = recipe_taxonomy(recipe, None)
+    assert {taxonomy.nodes[leaf].name for leaf in taxonomy.leaves} == {
+        *("Bark", "Smoke detector, smoke alarm", "Siren", "None of these")
+    }
+    clips = fold_clips(recipe, None, None).labelled
+    assert len({int(node) for node in clip_targets(recipe, taxonomy, clips).argmax(axis=1)}) == 3
+    write_clip(tmp_path / "Dog_barck" / "1.wav")
+    with pytest.raises(OntologyError, match="Dog_barck"):
+        recipe_taxonomy(recipe, None)
+
+
+def test_a_known_data_set_has_its_own_label_map(manifest: Path, tmp_path: Path) -> None:
+    write_esc50(tmp_path)
+    recipe = tiny_recipe(manifest, "data.source=esc10", "data.label_map=null")
+    assert len(recipe_taxonomy(recipe, tmp_path).leaves) == 10 + 1
+
+
 def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path)
     manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,dog_brak"))
@@ -210,16 +303,20 @@ def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path)
         recipe_taxonomy(tiny_recipe(manifest), None)
 
 
-def test_a_clip_without_a_label_is_none_of_these_or_named(tmp_path: Path) -> None:
+def test_a_clip_without_a_label_teaches_by_consistency_alone_and_is_not_tested_on(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path)
-    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,"))
+    manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,").replace("2.wav,dog_bark", "2.wav,"))
+    for overrides in ((), ("consistency.pool=unlabelled",)):
+        clips = fold_clips(tiny_recipe(manifest, *overrides), 1, None)
+        names = [{clip.clip_id for clip in part} for part in (clips.labelled, clips.unlabelled, clips.test)]
+        assert [len(part) for part in names] == [5, 1 if overrides else 6, 5]
+        assert ["clips/3" in part for part in names] == [False, True, False]
+        assert [clip.clip_id for clip in clips.left_out] == ["clips/2"]
 
-    def target(*overrides: str) -> str:
-        recipe = tiny_recipe(manifest, *overrides)
-        taxonomy = recipe_taxonomy(recipe, None)
-        (clip,) = (clip for clip in fold_clips(recipe, 1, None).labelled if clip.clip_id == "clips/3")
-        return taxonomy.nodes[clip_targets(recipe, taxonomy, (clip,)).argmax()].kind
 
-    assert target() == "none"
-    with pytest.raises(DataError, match=r"clips/3: its labels .* leave the clip out"):
-        target("taxonomy.none_of_these=false")
+def test_a_clip_whose_label_means_nothing_here_is_named(manifest: Path) -> None:
+    recipe = tiny_recipe(manifest)
+    (clip, *_) = fold_clips(recipe, 1, None).labelled
+    taxonomy = recipe_taxonomy(recipe, None)
+    with pytest.raises(DataError, match=rf"{clip.clip_id}: its labels .* leave the clip out"):
+        clip_targets(recipe, taxonomy, (replace(clip, labels=()),))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aed.data.esc50 import ESC50_INFO
+from aed.data.folder import folder_info
 from aed.train import provenance
-from aed.train.provenance import source_commit
+from aed.train.provenance import licence_notice, source_commit
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -58,3 +60,11 @@ def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
     assert source_commit() is None
+
+
+def test_the_licences_of_what_taught_a_model_lie_beside_it() -> None:
+    text = " ".join(licence_notice([ESC50_INFO, folder_info(Path("my_sounds"))]).split())
+    assert "CC BY-SA 4.0" in text
+    assert "AudioSet Ontology by Google Inc." in text
+    assert f"- {ESC50_INFO.title}: CC BY-NC 3.0 (the ESC-10 part CC BY 3.0), <https://github.com/" in text
+    assert "my_sounds" in text

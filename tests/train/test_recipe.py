@@ -140,6 +140,26 @@ def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> No
     assert load_recipe(path, [f"optim.{key}=0.5"]).taxonomy.task == "single"
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("label_loss={depth_decay: 0.5}", "data.coarse={percent: 20}", "data.leave_out={group: 1}"),
+        "consistency={align: true}",
+    ],
+)
+def test_what_is_for_single_labels(setting: str, path: Path) -> None:
+    multi = ["taxonomy={task: multi, none_of_these: false}", "consistency=null", setting]
+    key = setting.partition("=")[0]
+    with pytest.raises(ConfigError, match=f"{key}.* is there, but it is for single-label trees only: remove it"):
+        load_recipe(path, multi)
+    load_recipe(path, [setting])
+
+
+def test_leave_out_names_one_of_the_groups(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.leave_out\.group is 5, but there are 4 groups: lower it"):
+        load_recipe(path, ["data.leave_out={group: 5}"])
+
+
 def test_an_inner_part_is_one_of_the_parts(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.inner\.part is 6, but there are 5 parts: lower it"):
         load_recipe(path, ["data.inner={part: 6}"])

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from aed.data.label_budget import BudgetRule, write_label_budget
+from aed.data.source import load_source
+from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError, ModelError
 from aed.model import TreeModel
 from aed.train.dataset import recipe_taxonomy
@@ -63,7 +66,7 @@ def test_initial_weights_leave_the_global_generator_as_it_was(manifest: Path) ->
 def test_a_finished_run_is_a_whole_model_that_says_how_it_was_made(manifest: Path, tmp_path: Path) -> None:
     recorder = train(manifest, tmp_path / "run")
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {WEIGHTS, "config.json", "taxonomy.json", "recipe.yaml", "run.json"}
+    assert files == {WEIGHTS, "config.json", "taxonomy.json", "recipe.yaml", "run.json", "LICENSE.md"}
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert (record["fold"], record["seed"], record["steps"], record["skipped"]) == (1, 1, 5, {})
     assert (record["labelled_clips"], record["unlabelled_clips"], record["processes"]) == (6, 6, 1)
@@ -105,6 +108,18 @@ def test_with_all_labels_in_use_a_pool_of_unlabelled_clips_is_empty(manifest: Pa
     assert weights(tmp_path / "run") == weights(tmp_path / "supervised")
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert (record["unlabelled_clips"], record["forward_clips"]) == (0, 5 * 4)
+
+
+def test_supercategories_teach_beside_leaves(tmp_path: Path) -> None:
+    manifest = write_corpus(tmp_path)
+    clips = load_source(f"csv:{manifest}")
+    write_label_budget(f"csv:{manifest}", clips, BudgetRule(1, "perclass"), official_folds(clips.clips), draws=1)
+    settings = ("data.labels=1perclass", "consistency=null", "label_loss={depth_decay: 0.5, soft_sharpness: 4}")
+    train(manifest, tmp_path / "few", *settings)
+    train(manifest, tmp_path / "more", *settings, "data.coarse={percent: 100}")
+    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("few", "more")]
+    assert [(record["labelled_clips"], record["coarse_clips"]) for record in records] == [(3, 0), (3, 3)]
+    assert weights(tmp_path / "few") != weights(tmp_path / "more")
 
 
 def test_trains_in_bf16_and_keeps_float32_weights(manifest: Path, tmp_path: Path) -> None:
