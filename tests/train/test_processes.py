@@ -34,7 +34,7 @@ def test_two_processes_train_one_model(manifest: Path, tmp_path: Path) -> None:
 
     folder = out / "fold1"
     assert {path.name for path in folder.iterdir()} == {
-        *("model.safetensors", "config.json", "taxonomy.json", "recipe.yaml", "run.json", "tensorboard")
+        *("model.safetensors", "config.json", "taxonomy.json", "recipe.yaml", "run.json", "LICENSE.md", "tensorboard")
     }
     assert len(list((folder / "tensorboard").iterdir())) == 1
     assert json.loads((folder / "run.json").read_text())["processes"] == 2

@@ -11,7 +11,7 @@ from tests.tree.heads import random_embedding, random_head, seeds
 def test_a_leaf_is_as_likely_as_it_lies_near_its_prototype(seed: int) -> None:
     head, taxonomy = random_head("prototype", "single", seed)
     embedding = random_embedding(seed, 2.0)
-    directions, scale = head.direction.detach().double().numpy(), float(head.log_scale.exp())
+    directions, scale = head.direction.detach().double().numpy(), float(head.log_scale.detach().exp())
     for row, log_p in zip(embedding.double().numpy(), head(embedding).log_p.detach().numpy(), strict=True):
         logits = []
         for leaf in taxonomy.leaves:
