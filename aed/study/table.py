@@ -118,7 +118,9 @@ def _figures_table(found: Evaluation) -> Table:
     several = len(found.folds) > 1
     folds = [str(fold.run.fold) for fold in found.folds]
     clips = found.pooled.clips
-    title = f"{found.folds[0].run.recipe}: {clips} clips, test fold{'s' if several else ''} {', '.join(folds)}"
+    is_inner = any(fold.run.is_inner for fold in found.folds)
+    what = "part of the labelled clips outside fold" if is_inner else "test fold"
+    title = f"{found.folds[0].run.recipe}: {clips} clips, {what}{'s' if several else ''} {', '.join(folds)}"
     summary = ("mean", "±", "all") if several else ()
     caption = "±: standard deviation over folds; all: of the pooled clips" if several else ""
     # narrow enough for five folds on a terminal of 80 columns

@@ -176,6 +176,7 @@ def test_an_inner_part_is_no_look_at_a_test_fold(runs: Path, tmp_path: Path) -> 
     (runs / "fold1/run.json").write_text(json.dumps(record | {"inner": {"part": 1, "parts": 5, "seed": 0}}))
     found = evaluate_made(runs / "fold1", tmp_path, made_fold, draw=False)
     assert (found.looks, found.folds[0].run.is_inner) == (0, True)
+    assert "part of the labelled clips outside fold 1" in str(next(iter(evaluation_tables(found))).title)
     assert (runs / "fold1/metrics.json").exists()
     assert not (tmp_path / "looks.jsonl").exists()
 
