@@ -24,6 +24,7 @@ from aed.detect.hedge import Hedge
 from aed.errors import AudioError, ConfigError, missing_extra
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
+from aed.scorer.tempered import TemperedScorer
 
 Sound = Path | str | np.ndarray
 """A file, or samples of one channel, `(samples,)`, given with their rate."""
@@ -96,11 +97,15 @@ class LoadedModel:
 
     Args:
         scorer: The model behind it.
-        calibration: How sure its answers must be (`aed calibrate`); None where nobody measured that.
+        calibration: How sure it is and its answers must be (`aed calibrate`); None where nobody measured that.
+
+    Attributes:
+        scorer: The model, its probabilities as it was calibrated.
     """
 
     def __init__(self, scorer: Scorer, calibration: HedgeCalibration | None = None) -> None:
-        self.scorer, self.calibration = scorer, calibration
+        self.scorer = TemperedScorer(scorer, calibration.temperatures) if calibration else scorer
+        self.calibration = calibration
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -1,4 +1,4 @@
-"""What a model was calibrated to: how sure an answer must be, so that a promised share of answers is right.
+"""What a model was calibrated to: probabilities that mean what they say, and how sure an answer must be.
 
 It lies in the model's folder as `calibration.json` and holds for the weights beside it only.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from aed.errors import ModelError
 from aed.settings import Settings
@@ -22,14 +22,15 @@ _DIGEST_DIGITS = 12
 
 
 class HedgeCalibration(Settings):
-    """How deep a model answers.
+    """How sure a model is, and how deep it answers.
 
     Attributes:
         format: Version of this file.
         weights: sha256 of the weights, 12 hex digits.
+        temperatures: By which its decisions are corrected, one for each depth of the tree; see `aed.scorer.tempered`.
         accuracy: Promised share of clips without a wrong answer.
         confidence: Probability of the promise over calibration recordings; None: it holds on average.
-        min_probability: How sure an answer must be.
+        min_probability: How sure an answer must be, after that correction.
         clips: Labelled clips that it was set on, each judged by a model that was trained without its recording.
         recordings: Content groups among them.
         parts: How many such models there were.
@@ -38,8 +39,9 @@ class HedgeCalibration(Settings):
         leaf_share: Share of these clips that are answered with a leaf.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     weights: str
+    temperatures: tuple[PositiveFloat, ...]
     accuracy: float = Field(gt=0, lt=1)
     confidence: float | None = Field(gt=0, lt=1)
     min_probability: float = Field(gt=0, lt=1)

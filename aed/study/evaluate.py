@@ -7,24 +7,28 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from aed.detect.calibration import read_calibration
 from aed.errors import DataError
+from aed.metrics.calibration import calibration_by_depth
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
 from aed.study.aggregate import summarise_folds
 from aed.study.confusion import draw_confusion
-from aed.study.hedge_calibration import hedged_shares
+from aed.study.hedge_calibration import HedgedShares, hedged_shares, tempered_predictions
 from aed.study.ledger import TestLook, append_look, count_looks, ledger_path
 from aed.study.predict import TestFold, predict_test_fold
 from aed.study.predictions import FILE_NAME as PREDICTIONS_FILE
-from aed.study.predictions import pool
-from aed.study.report import Evaluation, FoldEvaluation, evaluation_to_dict, fold_to_dict, without_nan
+from aed.study.predictions import Predictions, pool
+from aed.study.reliability import draw_reliability
+from aed.study.report import Evaluation, FoldEvaluation, Reliability, evaluation_to_dict, fold_to_dict, without_nan
 from aed.study.runs import Run, find_runs, missing_folds, read_taxonomy
 from aed.study.score import Scores, SingleLabelScores, score
 
 METRICS_FILE = "metrics.json"
 CONFUSION_FILE = "confusion.png"
+RELIABILITY_FILE = "reliability.png"
 
 Progress = Callable[[str, int, int], None]
 """Told of (which run, clips done, clips in all)."""
@@ -64,33 +68,60 @@ def evaluate_run(
     runs = find_runs(folder)
     taxonomy = read_taxonomy(runs[0].folder)
     ledger = ledger or ledger_path(runs[0].folder)
-    folds, parts, recipe_folds = [], [], set[int]()
+    folds, parts, calibrated_parts, recipe_folds = [], [], [], set[int]()
     for run in runs:
         tested = predict(run, root, partial(progress, run.folder.name))
-        folds.append(_evaluate_fold(run, tested, taxonomy, ledger, draw))
+        tested.predictions.check_taxonomy(taxonomy, run.folder)
+        calibrated = _calibrated(run, tested.predictions, taxonomy)
+        folds.append(_evaluate_fold(run, tested, calibrated, taxonomy, ledger, draw))
         parts.append(tested.predictions)
+        calibrated_parts += [calibrated.predictions] if calibrated else []
         recipe_folds.update(tested.recipe_folds)
     pooled = score(pool(parts), taxonomy)
+    all_calibrated = pool(calibrated_parts) if len(calibrated_parts) == len(parts) else None
     summary = summarise_folds([fold.scores.figures() for fold in folds], pooled.figures())
     looks = count_looks(ledger, runs[0].recipe)
     missing = missing_folds(folder, runs, tuple(recipe_folds))
-    found = Evaluation(folder, taxonomy, tuple(folds), pooled, summary, looks, ledger, missing)
+    reliability = _reliability(all_calibrated, taxonomy) if all_calibrated else None
+    found = Evaluation(folder, taxonomy, tuple(folds), pooled, summary, looks, ledger, missing, reliability)
     if folder != runs[0].folder:
-        _write(evaluation_to_dict(found), pooled, taxonomy, folder, _title(found), draw)
+        _write(evaluation_to_dict(found), pooled, reliability, taxonomy, folder, _title(found), draw)
     return found
 
 
-def _evaluate_fold(run: Run, tested: TestFold, taxonomy: Taxonomy, ledger: Path, draw: bool) -> FoldEvaluation:
-    """Score a fold, record the look, and only then write what was found; an inner part is no test fold."""
-    tested.predictions.check_taxonomy(taxonomy, run.folder)
+class _Calibrated(NamedTuple):
+    """Predictions with the probabilities that a model was calibrated to, and what becomes of its answers."""
+
+    predictions: Predictions
+    hedged: HedgedShares
+
+
+def _calibrated(run: Run, predictions: Predictions, taxonomy: Taxonomy) -> _Calibrated | None:
+    """What the model says once it is calibrated; None where nobody did."""
     calibration = read_calibration(run.folder)
-    hedged = hedged_shares(tested.predictions, taxonomy, calibration.min_probability) if calibration else None
-    fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped, hedged)
+    if calibration is None:
+        return None
+    predictions = tempered_predictions(predictions, taxonomy, calibration.temperatures)
+    return _Calibrated(predictions, hedged_shares(predictions, taxonomy, calibration.min_probability))
+
+
+def _reliability(predictions: Predictions, taxonomy: Taxonomy) -> Reliability:
+    assert predictions.target_nodes is not None, "only models with one label a clip are calibrated"
+    return calibration_by_depth(predictions.log_p, predictions.target_nodes, taxonomy)
+
+
+def _evaluate_fold(
+    run: Run, tested: TestFold, calibrated: _Calibrated | None, taxonomy: Taxonomy, ledger: Path, draw: bool
+) -> FoldEvaluation:
+    """Score a fold, record the look, and only then write what was found; an inner part is no test fold."""
+    reliability = _reliability(calibrated.predictions, taxonomy) if calibrated else None
+    hedged = calibrated.hedged if calibrated else None
+    fold = FoldEvaluation(run, score(tested.predictions, taxonomy), tested.skipped, hedged, reliability)
     if not run.is_inner:
         append_look(_look(fold), ledger)
     tested.predictions.save(run.folder / PREDICTIONS_FILE)
     title = f"{run.recipe}, fold {run.fold}"
-    _write(fold_to_dict(fold, taxonomy), fold.scores, taxonomy, run.folder, title, draw)
+    _write(fold_to_dict(fold, taxonomy), fold.scores, reliability, taxonomy, run.folder, title, draw)
     return fold
 
 
@@ -104,9 +135,18 @@ def _look(fold: FoldEvaluation) -> TestLook:
 
 
 def _write(
-    content: dict[str, object], scores: Scores, taxonomy: Taxonomy, folder: Path, title: str, draw: bool
+    content: dict[str, object],
+    scores: Scores,
+    reliability: Reliability | None,
+    taxonomy: Taxonomy,
+    folder: Path,
+    title: str,
+    draw: bool,
 ) -> None:
     write_atomic(folder / METRICS_FILE, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    if draw and reliability is not None and isinstance(scores, SingleLabelScores):
+        curves = {"as trained": scores.calibration, "calibrated": reliability}
+        draw_reliability(curves, folder / RELIABILITY_FILE, title)
     if draw and isinstance(scores, SingleLabelScores) and len(scores.confusion.leaves):
         title = f"{title}: {scores.class_clips} clips, {scores.leaf_accuracy:.1%} right"
         draw_confusion(scores.confusion, taxonomy, folder / CONFUSION_FILE, title)

@@ -1,9 +1,13 @@
-"""Set how sure an answer must be from cross-fitted predictions: each clip is judged by a model that never heard it."""
+"""Calibrate a model on cross-fitted predictions: each clip is judged by a model that never heard it.
+
+First the probabilities are corrected by a temperature per depth, then the threshold of an answer is set. Both are found
+on the same clips: a handful of temperatures, which only change how depths compare, cannot learn the clips by heart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 
@@ -15,12 +19,19 @@ from aed.detect.hedge import Hedge, reportable_nodes
 from aed.errors import DataError
 from aed.metrics.risk_control import Float64Array, smallest_threshold
 from aed.ontology.taxonomy import Taxonomy
+from aed.scorer.tempered import tempered
 from aed.study.predictions import Predictions
+from aed.study.temperature import fit_temperatures
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 NO_ANSWER = 0
 """The root, which claims nothing."""
+
+
+def tempered_predictions(predictions: Predictions, taxonomy: Taxonomy, temperatures: Sequence[float]) -> Predictions:
+    """Return the predictions with calibrated probabilities."""
+    return replace(predictions, log_p=tempered(predictions.log_p, taxonomy, temperatures))
 
 
 def hedged_answers(log_p: npt.NDArray[np.floating], taxonomy: Taxonomy, min_probability: float) -> IntArray:
@@ -119,7 +130,7 @@ def mean_shares(parts: Sequence[HedgedShares]) -> HedgedShares:
 def calibrate_model(
     model: Path, taxonomy: Taxonomy, predictions: Predictions, accuracy: float, confidence: float | None, parts: int
 ) -> HedgeCalibration:
-    """Set a model's threshold and write it into its folder.
+    """Set a model's temperatures and threshold, and write them into its folder.
 
     Args:
         model: Model folder.
@@ -134,6 +145,9 @@ def calibrate_model(
         StorageError: The folder cannot be written.
     """
     predictions.check_taxonomy(taxonomy, model)
+    assert predictions.target_nodes is not None, "the caller refuses models with several labels"
+    temperatures = fit_temperatures(predictions.log_p, predictions.target_nodes, taxonomy)
+    predictions = tempered_predictions(predictions, taxonomy, temperatures)
     threshold = calibrated_threshold(predictions, taxonomy, accuracy, confidence)
     shares = hedged_shares(predictions, taxonomy, threshold)
     if not shares.answered:
@@ -143,6 +157,7 @@ def calibrate_model(
         )
     found = HedgeCalibration(
         weights=weights_digest(model),
+        temperatures=temperatures,
         accuracy=accuracy,
         confidence=confidence,
         min_probability=threshold,

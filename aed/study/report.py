@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aed.metrics.average_precision import NodeAveragePrecision
+from aed.metrics.calibration import DepthCalibration
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.aggregate import FoldSummary
 from aed.study.bootstrap import PairedDifference
@@ -17,6 +18,9 @@ from aed.study.runs import Run
 from aed.study.score import MultiLabelScores, Scores, SingleLabelScores
 
 _FORMAT = 1
+
+Reliability = tuple[DepthCalibration, ...]
+"""How sure the likeliest node is, and how often right, at every depth."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class FoldEvaluation:
         scores: Its figures.
         skipped: Clip id -> why it could not be read.
         hedged: Its answers as deep as the model was calibrated to give them; None where it was not.
+        reliability: Of its calibrated probabilities; None where it was not.
     """
 
     run: Run
     scores: Scores
     skipped: dict[str, str]
     hedged: HedgedShares | None = None
+    reliability: Reliability | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Evaluation:
         looks: How often the test folds were looked at with a recipe of this name, these looks included.
         ledger: Where the looks are recorded.
         missing_folds: Folds of the recipe, or begun in the folder, that have no finished run: not evaluated.
+        reliability: Of the calibrated probabilities of all folds; None where a fold's model was not calibrated.
     """
 
     folder: Path
@@ -59,6 +66,7 @@ class Evaluation:
     looks: int
     ledger: Path
     missing_folds: tuple[int, ...]
+    reliability: Reliability | None
 
     @property
     def hedged(self) -> HedgedShares | None:
@@ -75,7 +83,7 @@ def fold_to_dict(fold: FoldEvaluation, taxonomy: Taxonomy) -> dict[str, Any]:
         **run,
         "taxonomy": taxonomy.digest,
         **_scores(fold.scores, taxonomy),
-        "hedged": asdict(fold.hedged) if fold.hedged else None,
+        **_calibrated(fold.hedged, fold.reliability),
         "skipped": fold.skipped,
     }
 
@@ -92,9 +100,14 @@ def evaluation_to_dict(found: Evaluation) -> dict[str, Any]:
         "mean": without_nan({figure.name: figure.mean for figure in found.summary}),
         "spread": without_nan({figure.name: figure.spread for figure in found.summary}),
         "pooled": _scores(found.pooled, found.taxonomy),
-        "hedged": asdict(found.hedged) if found.hedged else None,
+        **_calibrated(found.hedged, found.reliability),
         "folds": [fold_to_dict(fold, found.taxonomy) for fold in found.folds],
     }
+
+
+def calibration_errors(reliability: Reliability) -> dict[str, float]:
+    """Return the calibration error at every depth, by the name that it has among the figures."""
+    return {f"calibration_error_depth_{at.depth}": at.calibration.error for at in reliability}
 
 
 def comparison_to_dict(difference: PairedDifference) -> dict[str, Any]:
@@ -105,6 +118,13 @@ def comparison_to_dict(difference: PairedDifference) -> dict[str, Any]:
 def without_nan(figures: Mapping[str, float]) -> dict[str, float | None]:
     """Return the figures with None for nan, which JSON lacks."""
     return {name: None if isnan(value) else value for name, value in figures.items()}
+
+
+def _calibrated(hedged: HedgedShares | None, reliability: Reliability | None) -> dict[str, Any]:
+    return {
+        "hedged": asdict(hedged) if hedged else None,
+        "calibrated": without_nan(calibration_errors(reliability)) if reliability else None,
+    }
 
 
 def _scores(scores: Scores, taxonomy: Taxonomy) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import PairedDifference
-from aed.study.report import Evaluation
+from aed.study.report import Evaluation, Reliability
 from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
 from aed.study.unseen import HEDGE, Unseen
 
@@ -46,6 +46,8 @@ def evaluation_tables(found: Evaluation) -> Iterator[Table]:
     yield _figures_table(found)
     if any(fold.hedged for fold in found.folds):
         yield _hedged_table(found)
+    if found.reliability is not None and isinstance(found.pooled, SingleLabelScores):
+        yield _reliability_table(found.pooled, found.reliability)
     if isinstance(found.pooled, SingleLabelScores):
         yield _classes_table(found.pooled, found.taxonomy)
     else:
@@ -159,6 +161,17 @@ def _hedged_table(found: Evaluation) -> Table:
         if shares is not None:
             values = (shares.answered, shares.leaf, shares.wrong, shares.right_of_answered)
             table.add_row(name, *(format_figure("", value) for value in values))
+    return table
+
+
+def _reliability_table(scores: SingleLabelScores, reliability: Reliability) -> Table:
+    title = "calibration error of all clips, in %"
+    table = Table("depth", title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("as trained", "calibrated"):
+        table.add_column(heading, justify="right")
+    for before, after in zip(scores.calibration, reliability, strict=True):
+        errors = (before.calibration.error, after.calibration.error)
+        table.add_row(str(after.depth), *(format_figure("", error) for error in errors))
     return table
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 import aed as package
 from aed.cli.main import app
+from aed.scorer.tempered import tempered
 from aed.study.predictions import load_predictions
 from tests.tiny_corpus import MULTI_LABEL, write_corpus, write_multi_label_corpus, write_recipe
 
@@ -49,7 +50,12 @@ def test_a_model_is_calibrated_on_its_own_labelled_clips(tmp_path: Path) -> None
     assert {path.name for path in kept.parent.iterdir()} == {"predictions.npz"}
     loaded = package.load(model)
     assert loaded.min_probability == found["min_probability"]
+    assert len(found["temperatures"]) == loaded.taxonomy.max_depth
     silence = np.zeros(16_000, dtype=np.float32)
+    raw = package.LoadedModel(package.api.load_scorer(model)).predict(silence, 16_000).probabilities
+    expected = np.exp(tempered(np.log(raw), loaded.taxonomy, found["temperatures"]))
+    np.testing.assert_allclose(loaded.predict(silence, 16_000).probabilities, expected, rtol=1e-3)
+    assert np.abs(expected - raw).max() > 1e-3
     asked = loaded.predict(silence, 16_000, min_probability=found["min_probability"])
     assert loaded.predict(silence, 16_000).answers == asked.answers
     again = aed("calibrate", "--model", model, "--accuracy", 0.3, "--parts", 2, "--device", "cpu")

@@ -130,15 +130,15 @@ def calibrated(folder: Path, min_probability: float) -> None:
     (folder / "model.safetensors").write_bytes(b"weights")
     shares = {"wrong_share": 0.0, "answered_share": 1.0, "leaf_share": 1.0}
     counts = {"clips": 20, "recordings": 20, "parts": 5}
-    made = {"weights": weights_digest(folder), "accuracy": 0.95, "confidence": None, **counts, **shares}
-    write_calibration(folder, HedgeCalibration(**made, min_probability=min_probability))
+    made = {"weights": weights_digest(folder), "temperatures": (1.0, 2.0), "accuracy": 0.95, "confidence": None}
+    write_calibration(folder, HedgeCalibration(**made, **counts, **shares, min_probability=min_probability))
 
 
 def test_calibrated_answers_are_judged_with_each_models_own_threshold(runs: Path, tmp_path: Path) -> None:
     calibrated(runs / "fold1", 0.5)
     assert evaluate_made(runs, tmp_path, made_fold, draw=False).hedged is None
     calibrated(runs / "fold2", 0.95)  # surer than the answers, which have 0.9
-    found = evaluate_made(runs, tmp_path, made_fold, draw=False)
+    found = evaluate_made(runs, tmp_path, made_fold)
     first, second = (fold.hedged for fold in found.folds)
     assert first is not None
     assert second is not None
@@ -152,6 +152,13 @@ def test_calibrated_answers_are_judged_with_each_models_own_threshold(runs: Path
         console.print(table)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "right of those answered" in text
+    # 0.9 at depth 1 and 2 was right in 5 of 6; temperatures (1, 2) leave depth 1 and make the leaf less sure
+    assert "calibration error of all clips" in text
+    before, after = content["pooled"]["figures"], content["calibrated"]
+    assert after["calibration_error_depth_1"] == pytest.approx(before["calibration_error_depth_1"])
+    assert after["calibration_error_depth_2"] != pytest.approx(before["calibration_error_depth_2"], abs=0.02)
+    for folder in (runs, runs / "fold1"):
+        assert (folder / "reliability.png").stat().st_size > 0
 
 
 def test_five_folds_fit_on_a_terminal_of_80_columns(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_thresholds_are_probabilities() -> None:
     with pytest.raises(ValueError, match="min_probability"):
         HedgeCalibration(
             weights="",
+            temperatures=(1.0,),
             accuracy=0.9,
             confidence=None,
             min_probability=1.0,
