@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from aed.cli.study_findings import add_findings
 from aed.errors import ConfigError
 from aed.resources import recipes_folder
 
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
     verb.command("run")(_run)
     verb.command("status")(_status)
     verb.command("report")(_report)
-    verb.command("unseen")(_unseen)
+    add_findings(verb)
     verb.command("worker", hidden=True)(_worker)
     app.add_typer(verb, name="study")
 
@@ -123,26 +124,6 @@ def _report(
     typer.echo(f"report of {report.runs} runs: {report.markdown}, {report.html}")
     for missing in report.missing:
         typer.echo(f"missing: {missing}")
-
-
-def _unseen(
-    results: Annotated[list[Path], typer.Argument(help="Results files, or folders of studies, one for each group.")],
-    reference: Annotated[str, typer.Option("--reference", help="Method that the others are compared with.")] = "flat",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Say how models answer for sounds whose leaf they never heard, pooled over studies that left leaves out."""
-    from aed.ontology.taxonomy import Taxonomy
-    from aed.study.results import FILE_NAME, read_results
-    from aed.study.table import unseen_table
-    from aed.study.unseen import unseen
-
-    files = [path / FILE_NAME if path.is_dir() else path for path in results]
-    cells = [cell for path in files for cell in read_results(path)]
-    found = unseen(cells, Taxonomy.from_dict(json.loads(cells[0].taxonomy)), reference)
-    if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
-    else:
-        Console().print(unseen_table(found))
 
 
 def _worker(

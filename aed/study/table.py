@@ -11,6 +11,7 @@ from rich.table import Table
 from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import PairedDifference
+from aed.study.label_worth import LabelWorth
 from aed.study.report import Evaluation, Reliability
 from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
 from aed.study.unseen import HEDGE, Unseen
@@ -95,6 +96,28 @@ def unseen_table(found: Unseen) -> Table:
             else "",
             *(format_figure("", value) for value in (scores.answered, scores.right_of_answered, scores.wrong)),
             format_figure("severity", scores.depth_of_right),
+        )
+    return table
+
+
+def worth_table(found: LabelWorth) -> Table:
+    """Return the table of what coarse labels are worth."""
+    table = Table(
+        title=f"{found.study}: worth of a label that names only a supercategory, in labels that name the leaf",
+        title_justify="left",
+        caption=f"labels: per class; alone, as many: of '{found.reference}' on leaf labels; 95 % interval over groups",
+    )
+    headings = ("leaf labels", "coarse labels", "accuracy, %", "alone, %", "as many leaf labels", "worth of one")
+    for heading in ("method", *headings):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
+    for point in found.points:
+        more = "> " * point.beyond
+        table.add_row(
+            point.title,
+            *(f"{labels:.3g}" for labels in (point.labels, point.coarse)),
+            *(format_figure("", accuracy) for accuracy in (point.accuracy, point.alone)),
+            f"{more}{point.same_as:.3g}",
+            f"{more}{point.worth:.2f} ({point.low:.2f} to {point.high:.2f})",
         )
     return table
 
