@@ -138,8 +138,8 @@ def time_bare_loop(recipe_path: Path, device: str) -> dict[str, float]:
     import torch
 
     from aed.loss.path import single_label_loss
-    from aed.train.dataset import recipe_taxonomy
     from aed.train.device import resolved_precision
+    from aed.train.labels import recipe_taxonomy
     from aed.train.recipe import load_recipe
     from aed.train.run import fresh_model
 

@@ -53,6 +53,7 @@ def esc_subset(name: str, title: str, classes: tuple[str, ...]) -> DatasetInfo:
         source_url=ESC50_INFO.source_url,
         label_map=name,
         clips=40 * len(classes),
+        part_of=DATASET,
     )
 
 

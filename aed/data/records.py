@@ -54,6 +54,7 @@ class DatasetInfo:
         source_url: Where to get it; empty where nobody states one.
         label_map: Name for `aed.ontology.labels.load_label_map`; None where the user brings one.
         clips: How many clips the whole public set has; None where nobody knows.
+        part_of: Name of the data set that it is a part of; None for a whole one.
     """
 
     name: str
@@ -63,6 +64,12 @@ class DatasetInfo:
     source_url: str
     label_map: str | None
     clips: int | None
+    part_of: str | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The name that its clips bear."""
+        return self.part_of or self.name
 
 
 @dataclass(frozen=True)

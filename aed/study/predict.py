@@ -13,14 +13,14 @@ import torch
 
 from aed.audio.read import read_audio
 from aed.data.records import Clip
-from aed.data.source import load_source
 from aed.errors import AudioError, DataError, MissingExtraError, ModelError
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.predictions import Predictions
 from aed.study.runs import Run
 from aed.timebase import samples_from_seconds
-from aed.train.dataset import clip_targets, recipe_folds, recipe_label_map, recipe_taxonomy, test_clips
+from aed.train.dataset import recipe_folds, test_clips
+from aed.train.labels import clip_targets, recipe_label_maps, recipe_taxonomy, source_clips
 from aed.train.recipe import Recipe, load_recipe
 from aed.train.run import RECIPE_FILE
 
@@ -60,7 +60,7 @@ class LoadedTestFold:
         clips: Those that could be read.
         waveforms: One per clip, (samples,) float32, at least as long as a training clip.
         skipped: Clip id -> why it could not be read.
-        label_clips: Multi label: clips of the recipe's source that name each node as a label, (node,); else None.
+        label_clips: Multi label: clips of the recipe's sources that name each node as a label, (node,); else None.
     """
 
     recipe: Recipe
@@ -175,12 +175,12 @@ def _score(model: TreeModel, waveforms: list[FloatArray], progress: Progress) ->
 
 
 def _label_clips(recipe: Recipe, taxonomy: Taxonomy, root: Path | None) -> npt.NDArray[np.int64]:
-    """Count, for each node, the clips of the recipe's source that name it as a label, shape (node,)."""
-    clips = load_source(recipe.data.source, root).clips
-    label_map = recipe_label_map(recipe, clips)
+    """Count, for each node, the clips of the recipe's sources that name it as a label, shape (node,)."""
+    clips = source_clips(recipe, root)
+    label_maps = recipe_label_maps(recipe, clips)
     counts = np.zeros(taxonomy.num_nodes, dtype=np.int64)
     for clip in clips:
-        concepts = {label_map.concept_of(label) for label in clip.labels} - {None}
+        concepts = {label_maps[clip.dataset].concept_of(label) for label in clip.labels} - {None}
         nodes = {taxonomy.node_for_concept(concept) for concept in concepts if concept is not None} - {None}
         counts[[node for node in nodes if node is not None]] += 1
     return counts

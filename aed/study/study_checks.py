@@ -11,7 +11,8 @@ from aed.data.records import Clip
 from aed.errors import AedError, ConfigError
 from aed.study.grid import ALL_LABELS, cell_recipe
 from aed.study.study_file import StudyFile, budget_name
-from aed.train.dataset import FoldClips, SourceClips, fold_clips, left_out_labels, load_clips, recipe_folds
+from aed.train.dataset import FoldClips, SourceClips, fold_clips, load_clips, recipe_folds
+from aed.train.labels import left_out_labels
 from aed.train.recipe import Recipe
 
 HELD_EQUAL = (

@@ -1,26 +1,17 @@
-"""What a recipe trains and tests on: clips of a fold, the taxonomy, and a target for each labelled clip."""
+"""Which clips a recipe trains and tests on: those of a fold, labelled, coarsely labelled, unlabelled and held out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
-from aed.data.leave_out import leave_out_groups
 from aed.data.records import Clip, DatasetInfo
-from aed.data.registry import DATASETS
 from aed.data.source import load_source
 from aed.data.splits import Fold, group_folds, official_folds, seeded_order
 from aed.errors import ConfigError, DataError
-from aed.ontology.graph import Ontology, load_ontology
-from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
-from aed.ontology.taxonomy import Taxonomy, build_taxonomy, extend_ontology
-from aed.ontology.user_tree import taxonomy_from_yaml
+from aed.train.labels import left_out_labels, source_clips
 from aed.train.recipe import Recipe
 
 
@@ -50,7 +41,7 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    clips = _source_clips(recipe, root)
+    clips = source_clips(recipe, root)
     return tuple(fold.number for fold in _folds(recipe, clips))
 
 
@@ -59,7 +50,7 @@ class SourceClips:
     """All clips of a recipe's sources.
 
     Attributes:
-        own: Those of the source.
+        own: Those of the labelled sources.
         further: Those of the further, unlabelled sources.
     """
 
@@ -74,18 +65,21 @@ def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
         DataError: A source is missing or empty.
     """
     further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
-    return SourceClips(_source_clips(recipe, root), tuple(further))
+    return SourceClips(source_clips(recipe, root), tuple(further))
 
 
 def source_infos(recipe: Recipe, root: Path | None) -> tuple[DatasetInfo, ...]:
     """Cards of the recipe's sources."""
-    return tuple(load_source(source, root).info for source in (recipe.data.source, *recipe.data.unlabelled_sources))
+    return tuple(load_source(source, root).info for source in _every_source(recipe))
 
 
 def missing_notes(recipe: Recipe, root: Path | None) -> list[str]:
     """Say what of the recipe's sources is not here: training goes on with what is."""
-    sources = (recipe.data.source, *recipe.data.unlabelled_sources)
-    return [note for source in sources if (note := missing_note(load_source(source, root)))]
+    return [note for source in _every_source(recipe) if (note := missing_note(load_source(source, root)))]
+
+
+def _every_source(recipe: Recipe) -> tuple[str, ...]:
+    return (*recipe.data.every_labelled_source, *recipe.data.unlabelled_sources)
 
 
 def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: SourceClips | None = None) -> FoldClips:
@@ -141,17 +135,6 @@ def _others(clips: tuple[Clip, ...], without: tuple[Clip, ...]) -> tuple[Clip, .
     return tuple(clip for clip in clips if clip not in left)
 
 
-def left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
-    """Labels of the leaves that training is not to hear."""
-    if (leave_out := recipe.data.leave_out) is None:
-        return frozenset()
-    label_map, ontology = recipe_label_map(recipe, clips), _recipe_ontology(recipe)
-    taxonomy = _taxonomy(recipe, label_map)
-    groups = leave_out_groups(taxonomy, leave_out.groups)
-    leaf_of = {label: clip_target_node(taxonomy, label_map, (label,), ontology) for label in label_map.labels}
-    return frozenset(label for label, leaf in leaf_of.items() if leaf is not None and groups[leaf] == leave_out.group)
-
-
 def _coarse_clips(recipe: Recipe, fold: int | None, candidates: tuple[Clip, ...]) -> tuple[Clip, ...]:
     """Pick, by class, the clips that get the label of their supercategory; the same ones for every method and seed."""
     if (coarse := recipe.data.coarse) is None:
@@ -196,13 +179,6 @@ def _consistency_clips(recipe: Recipe, training: tuple[Clip, ...], labelled: tup
     return tuple(clip for clip in training if clip.clip_id not in with_label)
 
 
-def _source_clips(recipe: Recipe, root: Path | None) -> tuple[Clip, ...]:
-    clips = load_source(recipe.data.source, root).clips
-    if not clips:
-        raise DataError(f"{recipe.data.source}: holds no clip; add clips to it, or name another source as data.source")
-    return clips
-
-
 def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
     if recipe.data.folds == "none":
         return ()
@@ -230,102 +206,3 @@ def _cut_options(recipe: Recipe) -> str:
     """How `aed data budget` is told of the recipe's folds."""
     folds = recipe.data.folds
     return "" if isinstance(folds, str) else f"--group-folds {folds.groups} --group-seed {folds.seed}"
-
-
-def recipe_label_map(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMap:
-    """The recipe's label map, restricted to labels that occur.
-
-    Raises:
-        DataError: A clip has a label that the map does not hold.
-    """
-    label_map = _whole_label_map(recipe)
-    for clip in clips:
-        for label in clip.labels:
-            if label not in label_map.labels:
-                near = get_close_matches(label, label_map.labels, n=1)
-                raise DataError(
-                    f"{recipe.data.source}: clip '{clip.clip_id}' has the label '{label}', which the label map "
-                    f"'{label_map.dataset}' does not hold{f': did you mean {near[0]!r}?' if near else ''}; "
-                    "correct the label, or name another map as data.label_map"
-                )
-    return label_map.restricted({label for clip in clips for label in clip.labels})
-
-
-def _whole_label_map(recipe: Recipe) -> LabelMap:
-    data, ontology = recipe.data, _recipe_ontology(recipe)
-    name = data.label_map or (DATASETS[data.source].info.label_map if data.source in DATASETS else None)
-    if name is not None:
-        return load_label_map(name, ontology)
-    clips = _source_clips(recipe, None)  # a source that is no known data set lies outside the data root
-    names = sorted({label for clip in clips for label in clip.labels})
-    return label_map_from_names(data.source, names, task=recipe.taxonomy.task, ontology=ontology)
-
-
-def _recipe_ontology(recipe: Recipe) -> Ontology:
-    """The ontology, with the concepts and edges of the recipe's own tree if it has one."""
-    tree = _own_tree(recipe)
-    return extend_ontology(load_ontology(), tree) if tree else load_ontology()
-
-
-def _own_tree(recipe: Recipe) -> Taxonomy | None:
-    if recipe.taxonomy.tree is None:
-        return None
-    tree = taxonomy_from_yaml(Path(recipe.taxonomy.tree))
-    if tree.task != recipe.taxonomy.task:
-        raise ConfigError(
-            f"{recipe.taxonomy.tree} is a tree for the task '{tree.task}', but taxonomy.task is "
-            f"'{recipe.taxonomy.task}': change one of them"
-        )
-    return tree
-
-
-def recipe_taxonomy(recipe: Recipe, root: Path | None) -> Taxonomy:
-    """The recipe's own tree, or that over the labels that occur in its source; the same for all its folds.
-
-    Raises:
-        ConfigError: The recipe's own tree is for the other task.
-        DataError: A label is unknown.
-        OntologyError: The tree's file is wrong.
-    """
-    return _taxonomy(recipe, recipe_label_map(recipe, _source_clips(recipe, root)))
-
-
-def _taxonomy(recipe: Recipe, label_map: LabelMap) -> Taxonomy:
-    return _own_tree(recipe) or build_taxonomy(
-        load_ontology(), label_map.concept_ids, task=recipe.taxonomy.task, none_of_these=recipe.taxonomy.none_of_these
-    )
-
-
-def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
-    """Targets of labelled clips.
-
-    Args:
-        recipe: Says what labels mean.
-        taxonomy: Its tree.
-        clips: With labels.
-
-    Returns:
-        (clip, node) float32: one-hot at the label's node (single), or 1 present, 0 absent, -1 unknown (multi label).
-
-    Raises:
-        DataError: A clip's labels are unmapped, so that nothing can be learned from it.
-    """
-    label_map, ontology = _whole_label_map(recipe), _recipe_ontology(recipe)
-    if recipe.taxonomy.task == "multi":
-        rows = [node_targets(taxonomy, ontology, label_map, clip.labels) for clip in clips]
-        return np.stack(rows).astype(np.float32)
-    targets = np.zeros((len(clips), taxonomy.num_nodes), dtype=np.float32)
-    for row, clip in enumerate(clips):
-        node = clip_target_node(taxonomy, label_map, clip.labels, ontology)
-        if node is None:
-            raise DataError(f"{clip.clip_id}: its labels {clip.labels} are no node of the taxonomy; leave the clip out")
-        targets[row, node] = 1
-    return targets
-
-
-def coarse_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
-    """Targets of clips that are labelled with their supercategory only: (clip, node) float32, one-hot."""
-    assert recipe.data.coarse is not None, "only a recipe with coarse labels has such clips"
-    nodes = clip_targets(recipe, taxonomy, clips).argmax(axis=1)
-    above = [taxonomy.at_depth(int(node), recipe.data.coarse.depth) for node in nodes]
-    return np.eye(taxonomy.num_nodes, dtype=np.float32)[above]

@@ -104,6 +104,7 @@ class DataConfig(Settings):
         source: Data set name, `folder:<path>` or `csv:<path>`.
         label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
             labels of other sources (names of folders) are names of concepts.
+        labelled_sources: Further known data sets whose labels teach too, each by its own label map.
         folds: `official`, `none` (train on everything) or folds by content group.
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
@@ -117,6 +118,7 @@ class DataConfig(Settings):
 
     source: str
     label_map: str | None = None
+    labelled_sources: tuple[str, ...] | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -132,6 +134,11 @@ class DataConfig(Settings):
         if self.labels is not None and self.labels_percent < 100:
             raise ValueError("data.labels and data.labels_percent exclude each other: remove one")
         return self
+
+    @property
+    def every_labelled_source(self) -> tuple[str, ...]:
+        """The source and the further labelled ones."""
+        return (self.source, *(self.labelled_sources or ()))
 
     @property
     def label_budget(self) -> str | None:

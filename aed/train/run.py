@@ -23,8 +23,9 @@ from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
-from aed.train.dataset import FoldClips, clip_targets, coarse_targets, fold_clips, recipe_taxonomy, source_infos
+from aed.train.dataset import FoldClips, fold_clips, source_infos
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
+from aed.train.labels import clip_targets, coarse_targets, recipe_taxonomy
 from aed.train.loop import OnAverage, Session, fit
 from aed.train.memory import keep_freed_memory
 from aed.train.objective import Objective

@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from aed.model import TreeModel
-from aed.train.dataset import recipe_taxonomy
+from aed.train.labels import recipe_taxonomy
 from aed.train.recipe import Recipe
 
 RATE_HZ = 16_000

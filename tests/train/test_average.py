@@ -7,7 +7,7 @@ import torch
 
 from aed.model import TreeModel
 from aed.train.average import start_average, update_average
-from aed.train.dataset import recipe_taxonomy
+from aed.train.labels import recipe_taxonomy
 from aed.train.run import fresh_model
 from tests.tiny_corpus import tiny_recipe
 

@@ -16,7 +16,8 @@ from aed.data.label_budget import BudgetRule, read_label_budget, write_label_bud
 from aed.data.source import load_source
 from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError, OntologyError
-from aed.train.dataset import clip_targets, coarse_targets, fold_clips, recipe_folds, recipe_taxonomy
+from aed.train.dataset import fold_clips, recipe_folds
+from aed.train.labels import clip_targets, coarse_targets, recipe_taxonomy
 from tests.tiny_corpus import (
     GLASS,
     LABELS,
@@ -293,12 +294,42 @@ def test_a_known_data_set_has_its_own_label_map(manifest: Path, tmp_path: Path) 
     assert len(recipe_taxonomy(recipe, tmp_path).leaves) == 10 + 1
 
 
+def write_glass_break(root: Path) -> None:
+    """glass_break's own layout: two recordings of each label, one piece each."""
+    for label in ("glass_break", "background"):
+        for number in range(2):
+            write_clip(root / f"glass_break/{label}/{label}{number}_chunk0.wav", "siren", number, 0.2)
+
+
+def test_several_sources_teach_what_each_is_sure_of(manifest: Path, tmp_path: Path) -> None:
+    write_esc50(tmp_path)
+    write_glass_break(tmp_path)
+    settings = ("data.source=esc21", "data.label_map=null", "data.labelled_sources=[glass_break]")
+    recipe = tiny_recipe(manifest, *settings, "data.folds={groups: 2}", *MULTI_LABEL[1:])
+    taxonomy, clips = recipe_taxonomy(recipe, tmp_path), fold_clips(recipe, 1, tmp_path)
+    for part in (clips.labelled, clips.test):
+        assert {clip.dataset for clip in part} == {"esc50", "glass_break"}
+    targets = clip_targets(recipe, taxonomy, clips.labelled)
+    of_label = {clip.labels[0]: row for clip, row in zip(clips.labelled, targets, strict=True)}
+    shatter, dog = taxonomy.find("Shatter"), taxonomy.find("Dog")
+    assert (of_label["glass_break"][shatter], of_label["background"][shatter]) == (1, 0)
+    assert (of_label["dog"][dog], of_label["cat"][dog]) == (1, 0)
+    assert of_label["glass_break"][dog] == of_label["background"][dog] == -1  # glass_break says nothing of dogs
+
+
+def test_a_data_set_is_named_once(manifest: Path, tmp_path: Path) -> None:
+    write_esc50(tmp_path)
+    recipe = tiny_recipe(manifest, "data.source=esc10", "data.label_map=null", "data.labelled_sources=[esc21]")
+    with pytest.raises(DataError, match="esc21: holds clips of esc50, and so does another labelled source"):
+        fold_clips(recipe, 1, tmp_path)
+
+
 def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path) -> None:
     manifest = write_corpus(tmp_path)
     manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,dog_brak"))
     with pytest.raises(
         DataError,
-        match=rf"csv:{manifest}: clip 'clips/3' has the label 'dog_brak', .* 'demo' .*did you mean 'dog_bark'\?",
+        match=r"clip 'clips/3' \(.*/3.wav.) has the label 'dog_brak', .* 'demo' .*: did you mean 'dog_bark'",
     ):
         recipe_taxonomy(tiny_recipe(manifest), None)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from aed.train.dataset import fold_clips, recipe_taxonomy
+from aed.train.dataset import fold_clips
+from aed.train.labels import recipe_taxonomy
 from aed.train.listeners import LineListener, Listeners, TensorBoardListener, describe_start, duration
 from aed.train.run import RunOptions, train_run
 from tests.tiny_corpus import Recorder, tiny_recipe

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aed.train.dataset import recipe_taxonomy
+from aed.train.labels import recipe_taxonomy
 from aed.train.loop import learning_rate, parameter_groups
 from aed.train.recipe import OptimConfig
 from aed.train.run import fresh_model

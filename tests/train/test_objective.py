@@ -9,7 +9,7 @@ import torch
 
 from aed.data.batches import Batch
 from aed.model import TreeModel
-from aed.train.dataset import recipe_taxonomy
+from aed.train.labels import recipe_taxonomy
 from aed.train.objective import Losses, Objective
 from aed.train.recipe import Recipe
 from aed.train.run import fresh_model

@@ -14,8 +14,8 @@ from aed.data.source import load_source
 from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError, ModelError
 from aed.model import TreeModel
-from aed.train.dataset import recipe_taxonomy
 from aed.train.device import check_accelerator, resolved_precision
+from aed.train.labels import recipe_taxonomy
 from aed.train.run import RunOptions, fresh_model, train_run
 from tests.tiny_corpus import MULTI_LABEL, Recorder, contents, tiny_recipe, write_corpus
 from tests.tree.heads import EVERY_HEAD
