@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aed.encoder.cnn import CnnConfig
 from aed.encoder.registry import EncoderConfig, build_encoder
+from aed.errors import ConfigError
 from aed.features.logmel import LogMel, LogMelConfig
 from aed.model_folder import read_settings, read_weights, write_model_folder
 from aed.ontology.taxonomy import Taxonomy
@@ -17,6 +18,7 @@ from aed.scorer.protocol import BlockLayout
 from aed.settings import Settings
 from aed.tree.head import NodeScores
 from aed.tree.registry import HeadConfig, build_head
+from aed.tree.time_pooling import TimePoolingConfig, pool_decisions
 
 
 class WindowConfig(Settings):
@@ -40,12 +42,22 @@ class WindowConfig(Settings):
 
 
 class ModelConfig(Settings):
-    """Everything but the taxonomy and the weights."""
+    """Everything but the taxonomy and the weights.
+
+    Attributes:
+        features: The front end.
+        encoder: The network.
+        head: The tree.
+        window: What the detector looks at.
+        time_pooling: A decision is taken at every embedding, and those of a window or clip are pooled (several labels
+            only); where absent, embeddings are pooled and one decision is taken.
+    """
 
     features: LogMelConfig = LogMelConfig()
     encoder: EncoderConfig = CnnConfig()
     head: HeadConfig = HeadConfig()
     window: WindowConfig = WindowConfig()
+    time_pooling: TimePoolingConfig | None = None
 
 
 def pool_over_time(embeddings: Tensor, keep: Tensor | None = None) -> Tensor:
@@ -71,10 +83,18 @@ class TreeModel(nn.Module):
     Args:
         config: Settings of all parts.
         taxonomy: The tree.
+
+    Raises:
+        ConfigError: Decisions are to be pooled in a single-label tree.
     """
 
     def __init__(self, config: ModelConfig, taxonomy: Taxonomy) -> None:
         super().__init__()
+        if config.time_pooling and taxonomy.task == "single":
+            raise ConfigError(
+                "model.time_pooling is there, but it would break the sums of a single-label tree: remove it, or set "
+                "taxonomy.task to multi"
+            )
         self.config = config
         self.taxonomy = taxonomy
         self.features = LogMel(config.features)
@@ -137,9 +157,14 @@ class TreeModel(nn.Module):
             Scores of shape (batch, node), or (batch, window, node) where `keep` is given.
         """
         embeddings = self.encoder(frames)
-        pooled = pool_over_time(embeddings if keep is None else embeddings[:, None], keep)
-        scores: NodeScores = self.head(pooled)
-        return scores
+        return self._decide(embeddings if keep is None else embeddings[:, None], keep)
+
+    def _decide(self, embeddings: Tensor, keep: Tensor | None = None) -> NodeScores:
+        """One decision from embeddings over time: (..., time, dim), perhaps only some of them -> (..., node)."""
+        if self.config.time_pooling is None:
+            scores: NodeScores = self.head(pool_over_time(embeddings, keep))
+            return scores
+        return pool_decisions(self.head(embeddings), self.config.time_pooling, keep)
 
     def score_clips(self, samples: Tensor) -> NodeScores:
         """Score whole clips: (batch, samples) -> (batch, node)."""
@@ -160,8 +185,7 @@ class TreeModel(nn.Module):
         context = self.layout.lead_samples // step - around
         embeddings = self.embed(samples)[:, context:-context]
         windows = embeddings.unfold(1, window.window_embeddings, window.row_embeddings)
-        scores: NodeScores = self.head(pool_over_time(windows.transpose(-1, -2)))
-        return scores.log_p
+        return self._decide(windows.transpose(-1, -2)).log_p
 
     def save(self, folder: Path | str) -> None:
         """Write a model folder; see `write_model_folder`.

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from aed.encoder.cnn import CnnConfig
-from aed.errors import ModelError, StorageError
+from aed.errors import ConfigError, ModelError, StorageError
 from aed.model import ModelConfig, TreeModel, WindowConfig, pool_over_time
 from aed.ontology.taxonomy import Taxonomy
 from aed.tree.registry import HeadConfig
+from aed.tree.time_pooling import TimePoolingConfig, pool_decisions
 from tests.random_taxonomy import random_taxonomy
 
 FILES = ("config.json", "model.safetensors", "taxonomy.json")
@@ -58,6 +59,42 @@ def test_one_embedding_per_step_begun(model: TreeModel, samples: int) -> None:
     embeddings = model.embed(noise(samples))
     assert embeddings.shape == (1, -(-samples // 1_280), model.encoder.dim)
     assert model.score_clips(noise(samples)).log_p.shape == (1, model.taxonomy.num_nodes)
+
+
+EVERY_TIME = ModelConfig(
+    encoder=CnnConfig(temporal_blocks=2),
+    window=WindowConfig(window_embeddings=1, row_embeddings=1, rows_per_block=8),
+    time_pooling=TimePoolingConfig(exponent=3),
+)
+
+
+def test_decisions_at_every_time() -> None:
+    model = made_model(EVERY_TIME, task="multi")
+    layout, samples = model.layout, noise(2 * 8 * 1_280)
+    assert layout.row_samples == layout.window_samples == 1_280
+    with torch.inference_mode():
+        lead = layout.lead_samples
+        read = torch.nn.functional.pad(samples, (lead, lead))
+        blocks = [read[:, start : start + layout.block_samples] for start in (0, layout.advance_samples)]
+        log_p = torch.cat([model.score_windows(block) for block in blocks], dim=1)
+        ahead = torch.nn.functional.pad(samples, (5 * lead, 5 * lead))
+        edge = 5 * lead // 1_280
+        expected = model.head(model.embed(ahead)[:, edge : edge + 16]).log_p
+        torch.testing.assert_close(log_p, expected, rtol=1e-3, atol=1e-4)
+        clip = model.score_clips(samples)
+        pooled = pool_decisions(model.head(model.embed(samples)), TimePoolingConfig(exponent=3))
+        torch.testing.assert_close(clip.log_p, pooled.log_p)
+        keep = torch.zeros(1, 2, 16, dtype=torch.bool)
+        keep[0, 0], keep[0, 1, 4:9] = True, True
+        both = model(model.frames(samples), keep).log_p[0]
+        torch.testing.assert_close(both[0], clip.log_p[0])
+        part = pool_decisions(model.head(model.embed(samples)[:, 4:9]), TimePoolingConfig(exponent=3))
+        torch.testing.assert_close(both[1], part.log_p[0])
+
+
+def test_decisions_at_every_time_are_for_several_labels() -> None:
+    with pytest.raises(ConfigError, match="it would break the sums of a single-label tree"):
+        TreeModel(EVERY_TIME, taxonomy_of(1))
 
 
 def test_the_windows_of_a_block_are_those_of_the_recording(model: TreeModel) -> None:

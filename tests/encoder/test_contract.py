@@ -17,18 +17,21 @@ from aed.model import count_parameters
 MELS = 64
 MILLIONS = {"small": 0.1, "medium": 0.5, "large": 4.0}
 every_size = pytest.mark.parametrize("size", get_args(Size))
+every_encoder = pytest.mark.parametrize(
+    ("size", "temporal_blocks"), [*((size, None) for size in get_args(Size)), ("small", 1), ("small", 3)]
+)
 
 
-def trained_encoder(size: Size) -> Encoder:
+def trained_encoder(size: Size, temporal_blocks: int | None = None) -> Encoder:
     """In evaluation mode, with batch norms that have seen something: biases and means are not zero."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = build_encoder(CnnConfig(size=size))
+        encoder = build_encoder(CnnConfig(size=size, temporal_blocks=temporal_blocks))
         encoder.train()
         with torch.no_grad():
             encoder(torch.rand(2, 40, MELS))
     for module in encoder.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             torch.nn.init.constant_(module.bias, 0.5)  # few units die: what is perturbed shows
     return encoder.eval()
 
@@ -46,10 +49,10 @@ def test_size(size: Size) -> None:
     assert (embeddings >= 0).all(), "pooling by maximum under a mask relies on it"
 
 
-@every_size
-def test_stride_and_receptive_field_are_true(size: Size) -> None:
+@every_encoder
+def test_stride_and_receptive_field_are_true(size: Size, temporal_blocks: int | None) -> None:
     """Perturb one frame and look which embeddings change: those that say that they see it, and no other."""
-    encoder = trained_encoder(size)
+    encoder = trained_encoder(size, temporal_blocks)
     stride, field = encoder.stride_frames, encoder.receptive_field_frames
     num_frames = 4 * (field // stride + 1) * stride
     frames = frames_of(num_frames)
@@ -69,19 +72,25 @@ def test_stride_and_receptive_field_are_true(size: Size) -> None:
         assert embeddings == expected
 
 
-@every_size
-def test_nothing_depends_on_the_rest_of_the_file(size: Size) -> None:
+@every_encoder
+def test_nothing_depends_on_the_rest_of_the_file(size: Size, temporal_blocks: int | None) -> None:
     """No statistics over time: inside, a piece has the embeddings that it has in a longer, louder file."""
-    encoder = trained_encoder(size)
+    encoder = trained_encoder(size, temporal_blocks)
     stride = encoder.stride_frames
     edge = -(-encoder.receptive_field_frames // (2 * stride))
     frames = frames_of(60 * stride)
     frames[:, 40 * stride :] *= 50
-    start, length = 10, 20
+    start, length = 10, 2 * edge + 10
     with torch.inference_mode():
         whole = encoder(frames)[:, start + edge : start + length - edge]
         piece = encoder(frames[:, start * stride : (start + length) * stride])[:, edge:-edge]
     torch.testing.assert_close(piece, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_temporal_blocks_widen_what_is_seen() -> None:
+    encoders = [CnnEncoder(CnnConfig(temporal_blocks=blocks)) for blocks in (None, 1, 2, 3, 4)]
+    seconds = [encoder.receptive_field_frames * 0.02 for encoder in encoders]  # at 20 ms a frame
+    assert [round(each, 1) for each in seconds] == [0.5, 0.7, 1.0, 1.6, 2.9]
 
 
 def test_a_clip_has_the_same_embeddings_beside_others() -> None:
@@ -91,8 +100,9 @@ def test_a_clip_has_the_same_embeddings_beside_others() -> None:
         torch.testing.assert_close(encoder(clips)[:1], encoder(clips[:1]))
 
 
-def test_every_weight_is_trained() -> None:
-    encoder = CnnEncoder(CnnConfig())
+@pytest.mark.parametrize("temporal_blocks", [None, 2])
+def test_every_weight_is_trained(temporal_blocks: int | None) -> None:
+    encoder = CnnEncoder(CnnConfig(temporal_blocks=temporal_blocks))
     encoder(frames_of(40)).square().sum().backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name

@@ -53,7 +53,10 @@ def own_encoder() -> Iterator[None]:
 def test_the_networks_that_come_along_go_by_their_name() -> None:
     assert isinstance(build_encoder(ModelConfig().encoder), CnnEncoder)
     assert ModelConfig.model_validate({"encoder": {"size": "large"}}).encoder == CnnConfig(size="large")
-    assert ModelConfig(encoder=CnnConfig(size="large")).model_dump()["encoder"] == {"name": "cnn", "size": "large"}
+    assert ModelConfig(encoder=CnnConfig(size="large")).model_dump()["encoder"] == {
+        **{"name": "cnn", "size": "large"},
+        "temporal_blocks": None,
+    }
 
 
 @pytest.mark.usefixtures("own_encoder")
