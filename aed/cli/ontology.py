@@ -29,7 +29,9 @@ def show(
         str | None, typer.Option(help="Label set or subset (esc10, esc50, audioset, …) or a label map's .yaml.")
     ] = None,
     only: Annotated[str | None, typer.Option(help="Use only these labels of the set, with commas between.")] = None,
-    tree: Annotated[Path | None, typer.Option(help="Instead of labels: the .yaml file of your own tree.")] = None,
+    tree: Annotated[
+        str | None, typer.Option(help="Instead of labels: a shipped tree (home), or the .yaml file of your own.")
+    ] = None,
     draw: Annotated[Path | None, typer.Option(help="Also draw it as a picture: a .png or .svg file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the taxonomy as JSON.")] = False,
 ) -> None:
@@ -38,13 +40,13 @@ def show(
 
     from aed.ontology.draw import draw_taxonomy, terminal_tree
     from aed.ontology.label_map import label_map_names, load_label_map
-    from aed.ontology.user_tree import taxonomy_from_yaml
+    from aed.ontology.user_tree import load_tree
 
     if (labels is None) == (tree is None):
         raise OntologyError(f"give --labels or --tree; --labels takes one of {', '.join(label_map_names())}")
     notes: dict[int, str] = {}
     if tree is not None:
-        taxonomy = taxonomy_from_yaml(tree)
+        taxonomy = load_tree(tree)
     else:
         label_map = load_label_map(labels or "")
         label_map = label_map.restricted(only.split(",")) if only else label_map

@@ -1,4 +1,4 @@
-"""A user's own taxonomy, written as a YAML file.
+"""A taxonomy that somebody wrote as a YAML file: a user's own one, or one that is shipped (`ontology/trees`).
 
     task: single
     none_of_these: true
@@ -27,6 +27,7 @@ from aed.errors import OntologyError
 from aed.ontology.graph import ROOT_ID, Concept, Ontology, load_ontology
 from aed.ontology.label_map import read_yaml, validated
 from aed.ontology.taxonomy import Task, Taxonomy, taxonomy_of_tree
+from aed.resources import ontology_folder
 
 _OWN_ID_PREFIX = "user:"
 
@@ -42,8 +43,26 @@ class _TreeForm(BaseModel):
     tree: dict[str, Any]
 
 
+def load_tree(name_or_path: str | Path, ontology: Ontology | None = None) -> Taxonomy:
+    """Read a tree.
+
+    Args:
+        name_or_path: Name of a shipped tree ("home"), or the path of a YAML file.
+        ontology: Where the names are looked up; the shipped one by default.
+
+    Raises:
+        OntologyError: There is no such tree, or its file is wrong.
+    """
+    shipped = {path.stem: path for path in (ontology_folder() / "trees").glob("*.yaml")}
+    path = shipped.get(str(name_or_path), Path(name_or_path))
+    if path.suffix not in (".yaml", ".yml"):
+        known = ", ".join(sorted(shipped))
+        raise OntologyError(f"no tree is called '{name_or_path}': expected one of {known}, or the path of a .yaml file")
+    return taxonomy_from_yaml(path, ontology)
+
+
 def taxonomy_from_yaml(path: Path, ontology: Ontology | None = None) -> Taxonomy:
-    """Read a user's own tree.
+    """Read the file of a tree.
 
     Label maps and label rules learn of its own concepts through `extend_ontology(load_ontology(), taxonomy)`.
 

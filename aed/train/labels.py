@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aed.errors import ConfigError, DataError
 from aed.ontology.graph import Ontology, load_ontology
 from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
 from aed.ontology.taxonomy import Taxonomy, build_taxonomy, extend_ontology
-from aed.ontology.user_tree import taxonomy_from_yaml
+from aed.ontology.user_tree import load_tree
 from aed.train.recipe import Recipe
 
 LabelMaps = dict[str, LabelMap]
@@ -70,6 +71,11 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
 
 def _whole_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     """What the labels of a data set's clips mean, those that do not occur too."""
+    label_map = _stated_label_map(recipe, dataset)
+    return replace(label_map, unlisted=recipe.data.unlisted) if recipe.data.unlisted else label_map
+
+
+def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     data, ontology = recipe.data, _recipe_ontology(recipe)
     for source in data.labelled_sources or ():
         info = dataset_spec(source).info
@@ -93,7 +99,7 @@ def _recipe_ontology(recipe: Recipe) -> Ontology:
 def _own_tree(recipe: Recipe) -> Taxonomy | None:
     if recipe.taxonomy.tree is None:
         return None
-    tree = taxonomy_from_yaml(Path(recipe.taxonomy.tree))
+    tree = load_tree(recipe.taxonomy.tree)
     if tree.task != recipe.taxonomy.task:
         raise ConfigError(
             f"{recipe.taxonomy.tree} is a tree for the task '{tree.task}', but taxonomy.task is "

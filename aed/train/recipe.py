@@ -105,6 +105,8 @@ class DataConfig(Settings):
         label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
             labels of other sources (names of folders) are names of concepts.
         labelled_sources: Further known data sets whose labels teach too, each by its own label map.
+        unlisted: `absent`: what a clip's labels do not name counts as absent in all sources, unless it is related to
+            what they name. Without it each label map decides; see `LabelMap.unlisted`.
         folds: `official`, `none` (train on everything) or folds by content group.
         labels_percent: Share of the training clips whose labels are used; below 100, a budget file says which.
         labels: Name of another label budget, such as `4perclass` (`aed data budget`); excludes `labels_percent`.
@@ -119,6 +121,7 @@ class DataConfig(Settings):
     source: str
     label_map: str | None = None
     labelled_sources: tuple[str, ...] | None = None
+    unlisted: Literal["absent"] | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
     labels: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -152,8 +155,8 @@ class TaxonomyConfig(Settings):
     Attributes:
         task: `single`: one leaf a clip; `multi`: any nodes.
         none_of_these: Add a root child for silence, noise and foreign sounds (single label only).
-        tree: A YAML file with a tree of your own instead, which then decides about *none of these* too; see
-            `aed.ontology.user_tree`.
+        tree: Another tree instead: the name of a shipped one, or a YAML file of your own; it decides about *none of
+            these* too. See `aed.ontology.user_tree`.
     """
 
     task: Literal["single", "multi"] = "single"

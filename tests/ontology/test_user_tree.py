@@ -8,7 +8,7 @@ from aed.errors import OntologyError
 from aed.ontology.graph import load_ontology
 from aed.ontology.labels import ABSENT, PRESENT, clip_target_node, label_map_from_names, load_label_map, node_targets
 from aed.ontology.taxonomy import build_taxonomy, extend_ontology
-from aed.ontology.user_tree import own_id, taxonomy_from_yaml
+from aed.ontology.user_tree import load_tree, own_id, taxonomy_from_yaml
 
 ONTOLOGY = load_ontology()
 TREE = """
@@ -84,3 +84,12 @@ def test_a_wrong_tree_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(OntologyError, match=message) as caught:
         taxonomy_from_yaml(written(tmp_path, text))
     assert "tree.yaml" in str(caught.value)
+
+
+def test_a_shipped_tree_goes_by_its_name(tmp_path: Path) -> None:
+    home = load_tree("home")
+    assert home.task == "multi"
+    assert home.path_names(home.find("Smoke detector, smoke alarm"))[-3:-1] == ("Alarm", "Safety alarm")
+    assert load_tree(written(tmp_path, TREE)).digest == taxonomy_from_yaml(written(tmp_path, TREE)).digest
+    with pytest.raises(OntologyError, match=r"no tree is called 'house': expected one of home, or the path"):
+        load_tree("house")

@@ -315,6 +315,12 @@ def test_several_sources_teach_what_each_is_sure_of(manifest: Path, tmp_path: Pa
     assert (of_label["glass_break"][shatter], of_label["background"][shatter]) == (1, 0)
     assert (of_label["dog"][dog], of_label["cat"][dog]) == (1, 0)
     assert of_label["glass_break"][dog] == of_label["background"][dog] == -1  # glass_break says nothing of dogs
+    animal = taxonomy.find("Animal")
+    assert (of_label["dog"][animal], of_label["rain"][animal]) == (1, -1)  # some animal that ESC-50 does not know
+    weaker = tiny_recipe(manifest, *settings, "data.folds={groups: 2}", "data.unlisted=absent", *MULTI_LABEL[1:])
+    targets = clip_targets(weaker, taxonomy, clips.labelled)
+    of_label = {clip.labels[0]: row for clip, row in zip(clips.labelled, targets, strict=True)}
+    assert (of_label["dog"][animal], of_label["rain"][animal]) == (1, 0)
 
 
 def test_a_data_set_is_named_once(manifest: Path, tmp_path: Path) -> None:
