@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydantic
 from pydantic import Field
 
 from aed.audio.read import stream_audio
@@ -27,6 +28,8 @@ ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
 RowsCallback = Callable[[np.ndarray], None]
 """Called with smoothed P(node), `(row, node)`, in order."""
+BeginCallback = Callable[[Event], None]
+"""Called with an event that has begun; its end is how far it has come."""
 
 
 class DetectorConfig(Settings):
@@ -42,6 +45,7 @@ class DetectorConfig(Settings):
             what is shorter than two thirds of that is a window's edge on a sound, not a sound.
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
+        max_event_seconds: Longer events are told in parts of this length; without it, an event ends with its sound.
     """
 
     min_probability: float = Field(default=0.5, gt=0, lt=1)
@@ -52,6 +56,16 @@ class DetectorConfig(Settings):
     min_event_seconds: float = Field(default=0.64, ge=0)
     merge_gap_seconds: float = Field(default=0.5, ge=0)
     absorb_seconds: float = Field(default=5.0, ge=0)
+    max_event_seconds: float | None = Field(default=None, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _longest_is_longer_than_shortest(self) -> DetectorConfig:
+        if self.max_event_seconds is not None and self.max_event_seconds <= self.min_event_seconds:
+            raise ValueError(
+                f"max_event_seconds must be above min_event_seconds = {self.min_event_seconds:g}, got "
+                f"{self.max_event_seconds:g}"
+            )
+        return self
 
     @property
     def release_probability(self) -> float:
@@ -66,13 +80,20 @@ class Detector:
         scorer: The model.
         config: Settings.
         on_rows: Receives the smoothed probabilities, for drawing.
+        on_begin: Receives each event as soon as it counts, as far as it has come; see `aed.detect.event`.
     """
 
-    def __init__(self, scorer: Scorer, config: DetectorConfig, on_rows: RowsCallback | None = None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        config: DetectorConfig,
+        on_rows: RowsCallback | None = None,
+        on_begin: BeginCallback | None = None,
+    ) -> None:
         layout = scorer.layout
         self._scorer = scorer
         self._config = config
-        self._on_rows = on_rows
+        self._on_rows, self._on_begin = on_rows, on_begin
         self._reader = BlockReader(layout)
         smoothing_rows = self._rows(config.smoothing_seconds)
         smoothing_rows += 1 if not config.causal and smoothing_rows % 2 == 0 else 0
@@ -84,6 +105,7 @@ class Detector:
             least_rows=max(1, self._rows(config.min_event_seconds)),
             gap_rows=self._rows(config.merge_gap_seconds),
             absorb_rows=self._rows(config.absorb_seconds),
+            most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),
         )
         self._num_rows = 0
 
@@ -133,7 +155,11 @@ class Detector:
         if self._on_rows is not None:
             self._on_rows(rows)
         answers = self._hedge.answers(rows, self._believe(rows))
-        return [self._event(event) for event in self._tracker.push(rows, answers)]
+        over = [self._event(event) for event in self._tracker.push(rows, answers)]
+        for event in self._tracker.take_begun():
+            if self._on_begin is not None:
+                self._on_begin(self._event(event))
+        return over
 
     def _believe(self, rows: np.ndarray) -> np.ndarray:
         """Hysteresis per node: on from `min_probability`, off below `release_probability`; `(row, node)` bool."""

@@ -10,6 +10,9 @@ the same sound, heard less surely. With `absorb_rows` = 4:
     Animal   .  #  #  #  #  #  #  #  #  #  #  #  #  #  .
     Dog      .  .  #  #  #  #  .  .  .  .  .  .  .  .  .
     events         |--Dog---|  |-------Animal--------|         (row 1 is absorbed)
+
+An event is known when it is over and its gap too. That it has begun is known before, once it is no longer too short to
+count: told of the deepest node that is active then. A stretch of `most_rows` is cut: what never ends is told in parts.
 """
 
 from __future__ import annotations
@@ -80,6 +83,16 @@ class _Stretch:
     last_row: int
     score: float
     covered: list[tuple[int, int]] = field(default_factory=list)
+    is_told: bool = False
+
+    @property
+    def rows(self) -> int:
+        return self.last_row - self.first_row + 1
+
+    def cover(self, first: int, last: int) -> None:
+        if self.covered and self.covered[-1][1] == first - 1:  # parts of one sound: a day of them takes no memory
+            first = self.covered.pop()[0]
+        self.covered.append((first, last))
 
 
 class EventTracker:
@@ -90,14 +103,19 @@ class EventTracker:
         least_rows: Shortest stretch that counts, in rows.
         gap_rows: Longest gap that is closed, in rows.
         absorb_rows: Longest piece of a supercategory beside a deeper event that is not an event of its own, in rows.
+        most_rows: Longest event, in rows; one without end by default.
     """
 
-    def __init__(self, taxonomy: Taxonomy, *, least_rows: int, gap_rows: int, absorb_rows: int) -> None:
+    def __init__(
+        self, taxonomy: Taxonomy, *, least_rows: int, gap_rows: int, absorb_rows: int, most_rows: int | None = None
+    ) -> None:
         self._taxonomy = taxonomy
         self._parents = [int(parent) for parent in taxonomy.parents]
         self._least_rows = least_rows
         self._gap_rows = gap_rows
         self._absorb_rows = absorb_rows
+        self._most_rows = most_rows
+        self._begun: list[RowEvent] = []
         self._open: dict[int, _Stretch] = {}
         self._row = 0
 
@@ -118,8 +136,15 @@ class EventTracker:
             for node in np.flatnonzero(row_active):
                 self._extend(int(node), float(row_probabilities[node]))
             events += self._close(before_row=self._row - self._gap_rows)
+            self._tell_begun()
+            events += self._cut()
             self._row += 1
         return events
+
+    def take_begun(self) -> list[RowEvent]:
+        """Return the events that have begun since the last call, as far as they have come."""
+        begun, self._begun = self._begun, []
+        return begun
 
     def flush(self) -> list[RowEvent]:
         """End the stream: the events that were still open."""
@@ -130,6 +155,27 @@ class EventTracker:
         stretch.last_row = self._row
         stretch.score = max(stretch.score, probability)
 
+    def _tell_begun(self) -> None:
+        """Tell of stretches that now count, children first: an open child may still speak for them."""
+        spoken_for: set[int] = set()
+        for node in sorted(self._open, reverse=True):
+            stretch = self._open[node]
+            if not stretch.is_told and stretch.rows >= self._least_rows and node not in spoken_for:
+                self._begun.append(RowEvent(stretch.first_row, stretch.last_row, node, stretch.score))
+                stretch.is_told = True
+            spoken_for.add(self._parents[node])
+            parent = self._open.get(self._parents[node])
+            if parent is not None and stretch.is_told:
+                parent.is_told = True
+
+    def _cut(self) -> list[RowEvent]:
+        """Close the stretches that have become as long as one may be; one with an open child waits for it."""
+        if self._most_rows is None:
+            return []
+        waiting = {self._parents[node] for node in self._open}
+        full = [node for node, stretch in self._open.items() if stretch.rows >= self._most_rows]
+        return [event for node in full if node not in waiting for event in self._close_stretch(node)]
+
     def _close(self, before_row: int) -> list[RowEvent]:
         """Close the stretches whose last active row lies before a row, children first (parents have lower indices)."""
         over = sorted((node for node, stretch in self._open.items() if stretch.last_row < before_row), reverse=True)
@@ -137,11 +183,11 @@ class EventTracker:
 
     def _close_stretch(self, node: int) -> Iterable[RowEvent]:
         stretch = self._open.pop(node)
-        if stretch.last_row - stretch.first_row + 1 < self._least_rows:
+        if stretch.rows < self._least_rows:
             return
         parent = self._open.get(self._parents[node])
         if parent is not None:
-            parent.covered.append((stretch.first_row, stretch.last_row))
+            parent.cover(stretch.first_row, stretch.last_row)
         shortest = self._absorb_rows + 1 if stretch.covered else 1
         for first, last in _uncovered(stretch.first_row, stretch.last_row, stretch.covered):
             if last - first + 1 >= shortest:

@@ -68,6 +68,35 @@ def test_an_event_is_told_as_soon_as_its_gap_is_over() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([DOG, None, None, None], []),  # too short to count
+        ([None, DOG, DOG, DOG], [(DOG, 2)]),
+        ([ANIMAL, ANIMAL, DOG, DOG], [(ANIMAL, 1), (DOG, 3)]),  # first less is known, then more
+        ([ANIMAL, DOG, DOG, ANIMAL, ANIMAL], [(DOG, 2)]),  # the dog speaks for the animal
+        ([ANIMAL, DOG, ANIMAL, ANIMAL, ANIMAL], [(ANIMAL, 3)]),  # it was too short after all
+        ([DOG, DOG, None, None, None, DOG, DOG], [(DOG, 1), (DOG, 6)]),
+    ],
+)
+def test_that_an_event_has_begun_is_told_once_it_counts(
+    answers: list[int | None], expected: list[tuple[int, int]]
+) -> None:
+    tracker, told = EventTracker(small_taxonomy(), **SETTINGS), []
+    for row, answer in enumerate(answers):
+        tracker.push(np.full((1, 6), 0.7), rows_of(answer))
+        told += [(event.node, row) for event in tracker.take_begun()]
+    assert told == expected
+
+
+def test_what_never_ends_is_told_in_parts() -> None:
+    parts = [(DOG, 0, 3), (DOG, 4, 7), (DOG, 8, 10)]
+    assert track(small_taxonomy(), rows_of(*[DOG] * 11), **SETTINGS, most_rows=4) == parts
+    late_dog = rows_of(ANIMAL, *[DOG] * 6)
+    assert track(small_taxonomy(), late_dog, **SETTINGS, most_rows=5) == [(DOG, 1, 5)]  # the rest of it is too short
+    assert track(small_taxonomy(), rows_of(*[ANIMAL] * 7), **SETTINGS, most_rows=5) == [(ANIMAL, 0, 4), (ANIMAL, 5, 6)]
+
+
 def test_the_score_is_the_highest_probability_of_the_node() -> None:
     tracker = EventTracker(small_taxonomy(), **SETTINGS)
     p = np.full((4, 6), 0.9)
