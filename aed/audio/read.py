@@ -104,21 +104,37 @@ def stream_audio(path: Path | str, rate_hz: int, block_seconds: float = BLOCK_SE
     return _resampled(Path(path), rate_hz, block_seconds, None)
 
 
+def stream_at_own_rate(info: AudioInfo, block_seconds: float = BLOCK_SECONDS) -> Iterator[np.ndarray]:
+    """Read a file of any length in constant memory, one channel at the file's own rate, as it is decoded.
+
+    Args:
+        info: What `inspect` says of the file.
+        block_seconds: How much to decode at a time.
+
+    Yields:
+        `(samples,)` float32; lossy decoding may leave [-1, 1] a little.
+
+    Raises:
+        AudioError: As for `read_audio`.
+    """
+    read_samples = 0
+    for block in _decoded(info, max(1, samples_from_seconds(block_seconds, info.rate_hz))):
+        mono = _mono(info.path, block, read_samples, info.rate_hz)
+        read_samples += len(mono)
+        yield mono
+    if read_samples == 0:
+        raise AudioError(f"{info.path}: the file holds no samples: expected at least one. Record or export it again")
+
+
 def _resampled(path: Path, rate_hz: int, block_seconds: float, max_seconds: float | None) -> Iterator[np.ndarray]:
     info = inspect(path)
     resampler = Resampler(info.rate_hz, rate_hz)
-    limit = None if max_seconds is None else samples_from_seconds(max_seconds, info.rate_hz)
-    block_samples = max(1, samples_from_seconds(block_seconds, info.rate_hz))
-    read_samples = 0
-    for block in _decoded(info, block_samples):
-        block = block if limit is None else block[: limit - read_samples]
-        mono = _mono(path, block, read_samples, info.rate_hz)
-        read_samples += len(mono)
-        yield from _not_empty(resampler.push(mono))
-        if limit is not None and read_samples >= limit:
+    left = None if max_seconds is None else samples_from_seconds(max_seconds, info.rate_hz)
+    for mono in stream_at_own_rate(info, block_seconds):
+        yield from _not_empty(resampler.push(mono[:left]))
+        left = None if left is None else left - len(mono)
+        if left is not None and left <= 0:
             break
-    if read_samples == 0:
-        raise AudioError(f"{path}: the file holds no samples: expected at least one. Record or export it again")
     yield from _not_empty(resampler.flush())
 
 

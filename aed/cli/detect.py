@@ -83,14 +83,14 @@ def _detect(
     """
     from aed.api import load
 
-    config = _config(min_probability) if min_probability is not None else None
+    config = detector_config(min_probability) if min_probability is not None else None
     recordings = find_recordings(sounds)
     _check_outputs(recordings, output_format, out, draw)
     pictures = dict(zip(recordings, picture_paths(draw, recordings), strict=True)) if draw is not None else {}
     loaded = load(model, device=device)
     done = _Done()
     try:
-        _detect_all(loaded.scorer, recordings, config or _config(loaded.min_probability), pictures, done)
+        _detect_all(loaded.scorer, recordings, config or detector_config(loaded.min_probability), pictures, done)
     finally:  # hours of work are not lost to a full disk or an interrupt
         try:
             _write(done.found, output_format, out)
@@ -136,15 +136,22 @@ def picture_paths(draw: Path, recordings: Sequence[Path]) -> list[Path]:
     return [draw.with_name(f"{draw.stem}-{name}{draw.suffix}") for name in names]
 
 
-def _config(min_probability: float) -> DetectorConfig:
+def detector_config(min_probability: float, max_event_seconds: float | None = None) -> DetectorConfig:
+    """Settings of the detector from the command line.
+
+    Raises:
+        ConfigError: One of them is out of range.
+    """
     import pydantic
 
     from aed.detect.detector import DetectorConfig
 
     try:
-        return DetectorConfig(min_probability=min_probability)
+        return DetectorConfig(min_probability=min_probability, max_event_seconds=max_event_seconds)
     except pydantic.ValidationError as error:
-        raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
+        if not 0 < min_probability < 1:
+            raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
+        raise ConfigError(f"--longest-seconds {max_event_seconds}: {error.errors()[0]['msg']}") from error
 
 
 def _check_outputs(

@@ -24,7 +24,9 @@ LONGEST_FILLED_SECONDS = 10.0
 DRIFT_SHARE = 0.005
 """Sound cards are off by 0.01 %; half a percent is a wrong rate or lost samples, and half an hour a week."""
 DRIFT_AFTER_SECONDS = 60.0
-"""Before that, the buffers between microphone and program weigh more than any drift."""
+"""Over a shorter time, the buffers between microphone and program weigh more than any drift."""
+SETTLED_AFTER_SECONDS = 10.0
+"""A network stream begins with a burst of what it had in store."""
 
 
 class Heard(NamedTuple):
@@ -61,6 +63,8 @@ class StreamDetector:
         self._health = HealthMonitor(rate_hz)
         self._num_samples = 0
         self._is_drifting = False
+        self._settled: tuple[float, float] | None = None
+        self._unsettled_since = 0.0
         self._heard = Heard([], [], [])
         self._start_seconds = 0.0
         self._start()
@@ -101,6 +105,7 @@ class StreamDetector:
         lost = samples_from_seconds(seconds, self._rate_hz)
         onset = self.seconds_seen
         self._health.gap(seconds)
+        self._settled, self._unsettled_since = None, onset
         if seconds <= LONGEST_FILLED_SECONDS:
             self._listen(np.zeros(lost, dtype=np.float32))
         else:
@@ -111,21 +116,29 @@ class StreamDetector:
         return self._take()
 
     def clock(self, elapsed_seconds: float) -> Heard:
-        """Compare the samples so far with a monotonic clock that started with the stream."""
-        if elapsed_seconds >= DRIFT_AFTER_SECONDS:
-            share = self.seconds_seen / elapsed_seconds - 1
-            is_drifting = abs(share) > DRIFT_SHARE
-            if is_drifting != self._is_drifting:
-                self._is_drifting = is_drifting
-                message = (
-                    f"{self.seconds_seen:.1f} s of samples came in {elapsed_seconds:.1f} s: the source is not at "
-                    f"{self._rate_hz} Hz, or samples are lost or repeated"
-                    if is_drifting
-                    else "is over"
-                )
-                end = None if is_drifting else self.seconds_seen
-                self._heard.health.append(HealthEvent(Complaint.DRIFT, self.seconds_seen, end, message))
+        """Compare the samples with a monotonic clock that started with the stream; to be called now and then."""
+        now = (elapsed_seconds, self.seconds_seen)
+        if self._settled is None:
+            self._settled = now if elapsed_seconds - self._unsettled_since >= SETTLED_AFTER_SECONDS else None
+            return self._take()
+        elapsed, seen = (after - before for after, before in zip(now, self._settled, strict=True))
+        if elapsed >= DRIFT_AFTER_SECONDS:
+            self._judge_drift(elapsed, seen)
+            self._settled = now
         return self._take()
+
+    def _judge_drift(self, elapsed_seconds: float, seen_seconds: float) -> None:
+        is_drifting = abs(seen_seconds / elapsed_seconds - 1) > DRIFT_SHARE
+        if is_drifting != self._is_drifting:
+            self._is_drifting = is_drifting
+            message = (
+                f"{seen_seconds:.1f} s of samples came in {elapsed_seconds:.1f} s: the source is not at "
+                f"{self._rate_hz} Hz, or samples are lost or repeated"
+                if is_drifting
+                else "is over"
+            )
+            end = None if is_drifting else self.seconds_seen
+            self._heard.health.append(HealthEvent(Complaint.DRIFT, self.seconds_seen, end, message))
 
     def flush(self) -> Heard:
         """End the stream: the events of the rest."""

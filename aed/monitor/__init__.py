@@ -1,0 +1,1 @@
+"""Listening for good: where sound comes from, and what is made of it."""
