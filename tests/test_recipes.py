@@ -16,6 +16,7 @@ from aed.resources import recipes_folder
 from aed.train.dataset import recipe_folds
 from aed.train.recipe import load_recipe
 from aed.train.run import RunOptions, train_run
+from tests.data.layouts import LAYOUTS
 from tests.tiny_corpus import Recorder, write_audioset, write_esc50
 
 RECIPES = sorted(recipes_folder().glob("*/recipe.yaml"))
@@ -47,6 +48,9 @@ def test_a_shipped_recipe_trains(path: Path, tmp_path: Path) -> None:
         budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, 1)
     write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
     write_audioset(tmp_path)
+    for source in recipe.data.every_labelled_source:
+        if source not in ("audioset", "esc10", "esc50") and source in LAYOUTS:
+            LAYOUTS[source][0](tmp_path, ".wav")
 
     fold = next(iter(recipe_folds(recipe, tmp_path)), None)
     recorder = Recorder()
