@@ -8,8 +8,9 @@ Everything after the blocks sees whole blocks in order, so the chunking of the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -20,6 +21,7 @@ from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
+from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.settings import Settings
 from aed.timebase import seconds_from_samples
@@ -37,7 +39,8 @@ class DetectorConfig(Settings):
 
     Attributes:
         min_probability: A node starts to be believed in from this probability on.
-        release_ratio: Once believed in, it stays so down to `release_ratio * min_probability` (hysteresis).
+        node_probabilities: Nodes, by name or id, that have another one.
+        release_ratio: Once believed in, a node stays so down to this share of that probability (hysteresis).
         smoothing: Moving "median" or "mean" over the rows, or "none".
         smoothing_seconds: Length of that window.
         causal: Smooth over the past only: no delay, but events lag by half a window.
@@ -49,6 +52,7 @@ class DetectorConfig(Settings):
     """
 
     min_probability: float = Field(default=0.5, gt=0, lt=1)
+    node_probabilities: Mapping[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
     release_ratio: float = Field(default=0.7, gt=0, le=1)
     smoothing: SmoothingKind = "median"
     smoothing_seconds: float = Field(default=0.48, ge=0)
@@ -67,10 +71,16 @@ class DetectorConfig(Settings):
             )
         return self
 
-    @property
-    def release_probability(self) -> float:
-        """A node that is believed in stays so from this probability on."""
-        return self.release_ratio * self.min_probability
+    def probabilities(self, taxonomy: Taxonomy) -> np.ndarray:
+        """Probability from which each node is believed in, `(node,)` float32.
+
+        Raises:
+            OntologyError: The tree has no node of that name.
+        """
+        found = np.full(taxonomy.num_nodes, self.min_probability, dtype=np.float32)
+        for name, probability in self.node_probabilities.items():
+            found[taxonomy.find(name)] = probability
+        return found
 
 
 class Detector:
@@ -98,6 +108,7 @@ class Detector:
         smoothing_rows = self._rows(config.smoothing_seconds)
         smoothing_rows += 1 if not config.causal and smoothing_rows % 2 == 0 else 0
         self._smoother = Smoother(config.smoothing, max(1, smoothing_rows), causal=config.causal)
+        self._min_probability = config.probabilities(scorer.taxonomy)
         self._believed = np.zeros(scorer.taxonomy.num_nodes, dtype=bool)
         self._hedge = Hedge(scorer.taxonomy)
         self._tracker = EventTracker(
@@ -162,8 +173,8 @@ class Detector:
         return over
 
     def _believe(self, rows: np.ndarray) -> np.ndarray:
-        """Hysteresis per node: on from `min_probability`, off below `release_probability`; `(row, node)` bool."""
-        on, stay = rows >= self._config.min_probability, rows >= self._config.release_probability
+        """Hysteresis per node: on from its probability, off below a share of that; `(row, node)` bool."""
+        on, stay = rows >= self._min_probability, rows >= self._config.release_ratio * self._min_probability
         believed = np.empty_like(on)
         for row in range(len(rows)):
             self._believed = on[row] | (self._believed & stay[row])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event
-from aed.errors import AudioError
+from aed.errors import AudioError, OntologyError
 from tests.fake_scorer import LAYOUT, STEP, FakeScorer, scene, small_scorer, sum_over_leaves
 from tests.random_taxonomy import random_taxonomy
 
@@ -83,6 +83,18 @@ def test_hysteresis_holds_an_event_through_a_weak_moment() -> None:
     without = detect(scorer, samples, PLAIN.model_copy(update={"release_ratio": 1.0}), [])
     assert [e.name for e in with_hysteresis] == ["Dog"]
     assert [e.name for e in without] == ["Dog", "Dog"]
+
+
+def test_a_node_may_have_a_probability_of_its_own() -> None:
+    samples = scene((0, 1.0), (1, 2.0), (0, 1.0), (4, 2.0), (0, 1.0))
+    strict = PLAIN.model_copy(update={"node_probabilities": {"Dog": 0.99, "g": 0.95}})
+    assert [event.name for event in detect(small_scorer(), samples, strict, [])] == ["Animal"]
+    lenient = DetectorConfig(smoothing="none", min_probability=0.99, node_probabilities={"Glass": 0.9})
+    assert [event.name for event in detect(small_scorer(), samples, lenient, [])] == ["Glass"]
+    with pytest.raises(OntologyError, match="no node called 'Cow'"):
+        Detector(small_scorer(), DetectorConfig(node_probabilities={"Cow": 0.5}))
+    with pytest.raises(pydantic.ValidationError, match="less than or equal to 1"):
+        DetectorConfig(node_probabilities={"Dog": 1.5})
 
 
 def test_the_delay_is_the_stated_one() -> None:
