@@ -21,6 +21,7 @@ from aed.detect.calibration import HedgeCalibration, read_calibration
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
+from aed.detect.thresholds import NodeThresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, missing_extra
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
@@ -98,14 +99,20 @@ class LoadedModel:
     Args:
         scorer: The model behind it.
         calibration: How sure it is and its answers must be (`aed calibrate`); None where nobody measured that.
+        thresholds: How sure each node must be for a wished rate of false alarms; None where nobody measured that.
 
     Attributes:
         scorer: The model, its probabilities as it was calibrated.
     """
 
-    def __init__(self, scorer: Scorer, calibration: HedgeCalibration | None = None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        calibration: HedgeCalibration | None = None,
+        thresholds: NodeThresholds | None = None,
+    ) -> None:
         self.scorer = TemperedScorer(scorer, calibration.temperatures) if calibration else scorer
-        self.calibration = calibration
+        self.calibration, self.thresholds = calibration, thresholds
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -116,6 +123,12 @@ class LoadedModel:
     def min_probability(self) -> float:
         """How sure an answer must be where nobody says."""
         return self.calibration.min_probability if self.calibration else MIN_PROBABILITY
+
+    @property
+    def detector_config(self) -> DetectorConfig:
+        """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
+        nodes = self.thresholds.node_probabilities if self.thresholds else {}
+        return DetectorConfig(min_probability=self.min_probability, node_probabilities=nodes)
 
     def predict(self, sound: Sound, rate_hz: int | None = None, *, min_probability: float | None = None) -> Prediction:
         """Say what a clip is.
@@ -151,8 +164,7 @@ class LoadedModel:
             AudioError: The file cannot be read as audio.
             ConfigError: The rate is missing, or given for a file.
         """
-        if config is None:
-            config = DetectorConfig(min_probability=self.min_probability)
+        config = config or self.detector_config
         if isinstance(sound, np.ndarray):
             detector = Detector(self.scorer, config)
             return by_onset(detector.push(self._resampled(sound, rate_hz)) + detector.flush())
@@ -194,7 +206,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> LoadedModel:
         ConfigError: The device is unknown or not there.
         MissingExtraError: torch is not installed.
     """
-    return LoadedModel(load_scorer(folder, device), read_calibration(Path(folder)))
+    return LoadedModel(load_scorer(folder, device), read_calibration(Path(folder)), read_thresholds(Path(folder)))
 
 
 def load_scorer(folder: Path | str, device: str = "cpu") -> Scorer:

@@ -1,4 +1,4 @@
-"""Seconds <-> samples: the only place that rounds.
+"""Seconds <-> samples and rows: the only place that rounds.
 
 Positions are integers of samples at a stated rate; seconds are for people. Rounding is half-up, so that it never
 alternates as Python's banker's rounding does.
@@ -24,3 +24,8 @@ def resampled_length_samples(samples: int, from_hz: int, to_hz: int) -> int:
     if samples == 0:
         return 0
     return max(1, (2 * samples * to_hz + from_hz) // (2 * from_hz))
+
+
+def rows_from_seconds(seconds: float, row_seconds: float) -> int:
+    """Whole rows nearest to a length of time, halves up."""
+    return int(seconds / row_seconds + 0.5)

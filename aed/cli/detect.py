@@ -90,7 +90,7 @@ def _detect(
     loaded = load(model, device=device)
     done = _Done()
     try:
-        _detect_all(loaded.scorer, recordings, config or detector_config(loaded.min_probability), pictures, done)
+        _detect_all(loaded.scorer, recordings, config or loaded.detector_config, pictures, done)
     finally:  # hours of work are not lost to a full disk or an interrupt
         try:
             _write(done.found, output_format, out)
@@ -136,22 +136,20 @@ def picture_paths(draw: Path, recordings: Sequence[Path]) -> list[Path]:
     return [draw.with_name(f"{draw.stem}-{name}{draw.suffix}") for name in names]
 
 
-def detector_config(min_probability: float, max_event_seconds: float | None = None) -> DetectorConfig:
-    """Settings of the detector from the command line.
+def detector_config(min_probability: float) -> DetectorConfig:
+    """Settings of the detector where the command line says how sure an answer must be.
 
     Raises:
-        ConfigError: One of them is out of range.
+        ConfigError: It is no probability.
     """
     import pydantic
 
     from aed.detect.detector import DetectorConfig
 
     try:
-        return DetectorConfig(min_probability=min_probability, max_event_seconds=max_event_seconds)
+        return DetectorConfig(min_probability=min_probability)
     except pydantic.ValidationError as error:
-        if not 0 < min_probability < 1:
-            raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
-        raise ConfigError(f"--longest-seconds {max_event_seconds}: {error.errors()[0]['msg']}") from error
+        raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
 
 
 def _check_outputs(

@@ -1,4 +1,4 @@
-"""`aed study unseen` and `aed study worth`: single questions that are put to finished studies."""
+"""`aed study compare`, `unseen` and `worth`: single questions that are put to finished studies."""
 
 from __future__ import annotations
 
@@ -19,8 +19,26 @@ Results = Annotated[list[Path], typer.Argument(help="Results files, or folders o
 
 def add_findings(verb: typer.Typer) -> None:
     """Add the questions to `aed study`."""
+    verb.command("compare")(_compare)
     verb.command("unseen")(_unseen)
     verb.command("worth")(_worth)
+
+
+def _compare(
+    results: Annotated[Path, typer.Argument(help="Results file, or folder of a study.")],
+    first: Annotated[str, typer.Argument(help="Name of a method.")],
+    second: Annotated[str, typer.Argument(help="The one that it is compared with.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare two methods of a study at every label budget: accuracy, and how well they hedge."""
+    from aed.study.method_comparison import compare_methods
+    from aed.study.table import methods_table
+
+    found = compare_methods(_cells([results]), first, second)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+    else:
+        Console().print(methods_table(found, first, second))
 
 
 def _unseen(

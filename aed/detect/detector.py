@@ -24,7 +24,7 @@ from aed.detect.window import BlockReader
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.settings import Settings
-from aed.timebase import seconds_from_samples
+from aed.timebase import rows_from_seconds, seconds_from_samples
 
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
@@ -195,8 +195,7 @@ class Detector:
         )
 
     def _rows(self, seconds: float) -> int:
-        """Whole rows nearest to a time, halves up."""
-        return int(seconds / self._scorer.layout.row_seconds + 0.5)
+        return rows_from_seconds(seconds, self._scorer.layout.row_seconds)
 
 
 def detect_file(

@@ -29,6 +29,7 @@ as if it were the label itself, as there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -103,16 +104,60 @@ def operating_curve(log_p: FloatArray, target_nodes: IntArray, taxonomy: Taxonom
     if not len(log_p):
         nothing = np.zeros(0)
         return OperatingCurve(nothing, nothing, nothing, nothing, nothing)
+    steps = _steps(log_p, target_nodes, taxonomy)
+    curve = np.cumsum(steps.changes / len(log_p), axis=1)
+    information, correctness, recall, precision = np.clip(curve[:, steps.ends], 0.0, 1.0)
+    return OperatingCurve(steps.log_thresholds[steps.ends], information, correctness, recall, precision)
+
+
+def weighted_areas(
+    log_p: FloatArray, target_nodes: IntArray, taxonomy: Taxonomy, weights: Float64Array
+) -> Float64Array:
+    """Return the area (6) for many weightings of the same clips, such as those of a bootstrap.
+
+    Args:
+        log_p: Log P(node), shape (clip, node).
+        target_nodes: As for `operating_curve`, shape (clip,).
+        taxonomy: The tree.
+        weights: How much each clip counts in each weighting, not negative, shape (weighting, clip).
+
+    Returns:
+        Shape (weighting,), 0 to 1.
+    """
+    steps = _steps(log_p, target_nodes, taxonomy)
+    changes = steps.changes[:2]  # of information and of correctness
+    areas = np.empty(len(weights))
+    for place, weight in enumerate(weights / weights.sum(axis=1, keepdims=True)):
+        information, correctness = np.cumsum(changes * weight[steps.clips], axis=1)[:, steps.ends]
+        areas[place] = np.trapezoid(correctness, information)
+    return areas
+
+
+class _Steps(NamedTuple):
+    """What changes from each answer of a clip to its next one, highest threshold first.
+
+    Attributes:
+        clips: Whose answer it is, (answer,).
+        changes: Of information, correctness, recall and precision, (4, answer).
+        log_thresholds: (answer,).
+        ends: The last answer of each threshold, (point,).
+    """
+
+    clips: IntArray
+    changes: Float64Array
+    log_thresholds: Float64Array
+    ends: IntArray
+
+
+def _steps(log_p: FloatArray, target_nodes: IntArray, taxonomy: Taxonomy) -> _Steps:
     clips, nodes, log_thresholds = _answers(log_p, node_information(taxonomy))
     values = _judged(nodes, target_nodes[clips], taxonomy)
     is_first = np.append(True, clips[1:] != clips[:-1])
-    # what the mean of each figure changes by where a clip moves on to its next answer
-    changes = np.where(is_first, values, np.diff(values, prepend=0.0)) / len(log_p)
+    changes = np.where(is_first, values, np.diff(values, prepend=0.0))
     order = np.argsort(-log_thresholds, kind="stable")
-    log_thresholds, curve = log_thresholds[order], np.cumsum(changes[:, order], axis=1)
+    log_thresholds = log_thresholds[order]
     ends = np.append(np.flatnonzero(log_thresholds[1:] != log_thresholds[:-1]), len(log_thresholds) - 1)
-    information, correctness, recall, precision = np.clip(curve[:, ends], 0.0, 1.0)
-    return OperatingCurve(log_thresholds[ends], information, correctness, recall, precision)
+    return _Steps(clips[order], changes[:, order], log_thresholds, ends)
 
 
 def _answers(log_p: FloatArray, information: Float64Array) -> tuple[IntArray, IntArray, Float64Array]:

@@ -192,10 +192,10 @@ def paired_difference_over_draws(
     sums, sizes = np.zeros((2, len(draw_numbers), len(group_names)))
     np.add.at(sums, (draw_of_answer, group_of_answer), gain)
     np.add.at(sizes, (draw_of_answer, group_of_answer), 1.0)
-    over_clips = _interval(_resampled_means(sums.sum(axis=0), sizes.sum(axis=0), resamples, generator))
+    over_clips = percentile_interval(_resampled_means(sums.sum(axis=0), sizes.sum(axis=0), resamples, generator))
     over_both = None
     if len(draw_numbers) > 1:
-        over_both = _interval(_two_way_resampled_means(sums, sizes, resamples, generator))
+        over_both = percentile_interval(_two_way_resampled_means(sums, sizes, resamples, generator))
     of_draw = sums.sum(axis=1) / sizes.sum(axis=1)
     return DifferenceOverDraws(
         clips=len(set(clips)),
@@ -210,7 +210,8 @@ def paired_difference_over_draws(
     )
 
 
-def _interval(drawn: FloatArray) -> Interval:
+def percentile_interval(drawn: FloatArray) -> Interval:
+    """Return the interval that holds 95 % of the drawn differences, (resamples,)."""
     tail = (1 - _CONFIDENCE) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail))
     smaller_tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))

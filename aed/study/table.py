@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 
 from rich.box import SIMPLE_HEAD
@@ -10,8 +10,9 @@ from rich.table import Table
 
 from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
-from aed.study.bootstrap import PairedDifference
+from aed.study.bootstrap import Interval, PairedDifference
 from aed.study.label_worth import LabelWorth
+from aed.study.method_comparison import MethodComparison
 from aed.study.report import Evaluation, Reliability
 from aed.study.score import SURE_SHARE, MultiLabelScores, SingleLabelScores
 from aed.study.unseen import HEDGE, Unseen
@@ -98,6 +99,36 @@ def unseen_table(found: Unseen) -> Table:
             format_figure("severity", scores.depth_of_right),
         )
     return table
+
+
+def methods_table(found: Sequence[MethodComparison], first: str, second: str) -> Table:
+    """Return the table of two methods at every budget."""
+    table = Table(
+        title=f"{first} minus {second}",
+        title_justify="left",
+        caption="points, 95 % interval over content groups (accuracy: and draws), p; area: correct over information",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=0,
+    )
+    for heading in ("labels", "accuracy", "p", "clips", "areas", "area", "p"):
+        table.add_column(heading, justify="left" if heading == "labels" else "right")
+    for each in found:
+        widest, area = each.accuracy.widest, each.area
+        table.add_row(
+            each.budget.label,
+            _points(each.accuracy.difference, widest),
+            f"{widest.p_value:.3f}",
+            f"{each.accuracy.clips_gained:+.1f}",
+            f"{100 * area.first:.1f}, {100 * area.second:.1f}",
+            _points(area.first - area.second, area.interval),
+            f"{area.interval.p_value:.3f}",
+        )
+    return table
+
+
+def _points(difference: float, interval: Interval) -> str:
+    return f"{100 * difference:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
 
 
 def worth_table(found: LabelWorth) -> Table:

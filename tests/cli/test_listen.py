@@ -72,7 +72,7 @@ def test_what_is_no_source_is_refused(recording: Path) -> None:
         (("nothing.wav",), "there is nothing to listen to at 'nothing.wav'"),
         (("file:nothing.wav",), "no such file"),
         ((recording, "--min-probability", "2"), "--min-probability must lie between 0 and 1"),
-        ((recording, "--longest-seconds", "0.1"), "max_event_seconds must be above min_event_seconds"),
+        ((recording, "--longest-seconds", "0.1"), "--longest-seconds must be above 0.64, got 0.1"),
     ):
         result = listen(*arguments)
         assert (result.exit_code, words in result.stderr) == (2, True), result.output

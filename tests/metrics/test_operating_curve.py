@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aed.metrics.clip import class_leaves, leaf_accuracy
-from aed.metrics.operating_curve import node_information, operating_curve
+from aed.metrics.operating_curve import node_information, operating_curve, weighted_areas
 from aed.ontology.taxonomy import Taxonomy
 from tests.metrics.random_trees import tree_of, trees
 
@@ -125,3 +125,17 @@ def test_none_of_these_is_neither_leaf_nor_answer() -> None:
 def test_without_clips_there_are_no_areas() -> None:
     curve = operating_curve(np.zeros((0, 7)), np.zeros(0, np.int64), two_by_two())
     assert all(math.isnan(area) for area in (curve.area, curve.average_correctness, curve.information_at(0.5)))
+
+
+@given(trees(), st.integers(0, 1000))
+def test_a_weighted_area_is_that_of_clips_drawn_as_often(taxonomy: Taxonomy, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    leaves = generator.dirichlet(np.ones(len(taxonomy.leaves)), size=7)
+    log_p = np.log(leaves @ taxonomy.ancestor_matrix[list(taxonomy.leaves)])
+    targets = generator.choice(class_leaves(taxonomy), size=7)
+    times = generator.integers(0, 4, size=(3, 7))
+    times[:, 0] += 1
+    found = weighted_areas(log_p, targets, taxonomy, times.astype(float))
+    for area, row in zip(found, times, strict=True):
+        again = np.repeat(np.arange(7), row)
+        assert area == pytest.approx(operating_curve(log_p[again], targets[again], taxonomy).area, abs=1e-9)
