@@ -15,6 +15,8 @@ dataset: rooms
 task: single
 exhaustive: [Dog]
 labels:
+  Dog: Dog
+  Siren: Siren
   room: {none: true}
   water: Rain
   bark: Bark
@@ -22,7 +24,7 @@ labels:
 
 
 def write_sources(folder: Path) -> tuple[Path, Path]:
-    """Two manifests: events (a beep, a pause, a beep, silence) and backgrounds (3 s of noise); six groups each."""
+    """Two manifests and `labels.yaml`: events (a beep, a pause, a beep, silence) and backgrounds (3 s of noise); six groups each."""
     generator = np.random.default_rng(0)
     events, backgrounds = ["path,labels,fold,group"], ["path,labels,fold,group"]
     for number in range(2 * len(EVENT_LABELS) * GROUPS):

@@ -54,14 +54,9 @@ def config(folder: Path, **changes: object) -> ScapeConfig:
 
 def rooms(sources: Path) -> dict[str, object]:
     """Events and backgrounds in one label map."""
-    path = sources / "all.yaml"
-    path.write_text(
-        "dataset: all\ntask: single\nexhaustive: [Dog]\nlabels:\n"
-        "  room: {none: true}\n  Dog: Dog\n  Siren: Siren\n  water: Rain\n  bark: Bark\n"
-    )
     return {
         "backgrounds": (f"csv:{sources / 'rooms/clips.csv'}",),
-        "label_map": str(path),
+        "label_map": str(sources / "labels.yaml"),
         "scenes": None,
         "seconds": 3.5,
     }
