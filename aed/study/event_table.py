@@ -8,20 +8,24 @@ from math import isfinite, isnan
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from aed.metrics.false_alarms import CONFIDENCE, FalseAlarms
+from aed.metrics.false_alarms import CONFIDENCE
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.event_report import ConditionEvents, EventEvaluation, NodeEvents
 
-_SECONDS_A_MINUTE = 60.0
 _MINUTES_AN_HOUR = 60.0
+_LARGE = 100.0
+"""Rates from here on are told without a decimal."""
+_WIDEST_NAME = 32
+"""Characters of a node's name; `--json` has all of it."""
 
 
 def event_tables(found: EventEvaluation) -> Iterator[Table]:
-    """Yield the table of all conditions, that of all nodes, and that of the nodes by ratio where there are several."""
+    """Yield the tables of conditions, of found events, of these by ratio where there are several, of false alarms."""
     yield _conditions_table(found)
-    yield _nodes_table(found.conditions[0], found.taxonomy)
+    yield _found_table(found.conditions[0], found.taxonomy)
     if len(found.conditions) > 1:
         yield _ratios_table(found)
+    yield _false_alarms_table(found)
 
 
 def quiet_nodes(condition: ConditionEvents) -> tuple[NodeEvents, ...]:
@@ -45,58 +49,69 @@ def _conditions_table(found: EventEvaluation) -> Table:
     return table
 
 
-def _nodes_table(condition: ConditionEvents, taxonomy: Taxonomy) -> Table:
-    headings = ("node", "events", "sources", "found", "delay", "PSDS 1", "PSDS 2", "event F1", "segm. F1", "AP")
-    table = _table(
-        f"nodes; in brackets what the rate is at most, with {CONFIDENCE:.0%} confidence; indented: a kind of the above",
-        (*headings, "false/hour", "false/day", "silent min."),
-    )
-    left_out = {node.node for node in quiet_nodes(condition)}
-    by_node = {node.node: node for node in condition.nodes}
-    for place in taxonomy.depth_first():
-        if place in by_node and place not in left_out:
-            table.add_row(*_node_row(by_node[place], taxonomy))
+def _found_table(condition: ConditionEvents, taxonomy: Taxonomy) -> Table:
+    headings = ("events", "sources", "found", "delay", "PSDS 1", "PSDS 2", "event F1", "segm. F1", "AP")
+    table = _table("nodes with events; indented: a kind of the one above", ("node", *headings))
+    for node in _in_tree_order(condition, taxonomy):
+        if node.found.events:
+            table.add_row(_indented(node, taxonomy), *_found_row(node))
     return table
 
 
-def _node_row(node: NodeEvents, taxonomy: Taxonomy) -> tuple[str, ...]:
-    alarms = node.false_alarms
-    has_events = node.found.events > 0
+def _found_row(node: NodeEvents) -> tuple[str, ...]:
     return (
-        _indented(node, taxonomy),
         str(node.found.events),
         "" if node.sources is None else str(node.sources),
-        f"{node.found.share:.0%}" if has_events else "",
+        f"{node.found.share:.0%}",
         f"{node.found.median_delay_seconds:.1f} s" if node.found.found else "",
-        *(_share(value) if has_events else "" for value in (node.psds1, node.psds2, node.event_f1, node.segment_f1)),
-        _share(node.precision.average_precision) if has_events else "",
-        f"{_rate(alarms.per_hour)} ({_rate(alarms.most_per_hour())})",
-        f"{_rate(alarms.per_day)} ({_rate(alarms.most_per_day())})",
-        f"{alarms.unique_share * alarms.exposure_seconds / _SECONDS_A_MINUTE:.1f}",
+        *(_share(value) for value in (node.psds1, node.psds2, node.event_f1, node.segment_f1)),
+        _share(node.precision.average_precision),
     )
 
 
 def _ratios_table(found: EventEvaluation) -> Table:
     conditions = found.conditions[1:]
-    headings = [f"{what} {_ratio(each.snr_db)}" for what in ("found", "event F1", "false/h") for each in conditions]
-    table = _table("nodes by SNR", ("node", *headings))
+    headings = [f"{what} {_ratio(each.snr_db)}" for what in ("found", "F1") for each in conditions]
+    table = _table("nodes with events by SNR; F1 of events", ("node", *headings))
     by_node = [{node.node: node for node in each.nodes} for each in conditions]
-    for place in found.taxonomy.depth_first():
-        nodes = [of_condition[place] for of_condition in by_node if place in of_condition]
-        if any(node.found.events for node in nodes):
+    for node in _in_tree_order(found.conditions[0], found.taxonomy):
+        if node.found.events:
+            nodes = [of_condition[node.node] for of_condition in by_node]
+            shares = [f"{each.found.share:.0%}" if each.found.events else "" for each in nodes]
+            table.add_row(_indented(node, found.taxonomy), *shares, *(_share(each.event_f1) for each in nodes))
+    return table
+
+
+def _false_alarms_table(found: EventEvaluation) -> Table:
+    names = [_ratio(condition.snr_db) for condition in found.conditions]
+    several = len(found.conditions) > 1
+    headings = [f"an hour, {name}" if several else "an hour" for name in names]
+    title = f"false alarms; in brackets the highest rate that fits what was heard, with {CONFIDENCE:.0%} confidence"
+    table = _table(title, ("node", "silent min.", *headings, "a day"))
+    quiet = {node.node for node in quiet_nodes(found.conditions[0])}
+    by_node = [{node.node: node.false_alarms for node in each.nodes} for each in found.conditions]
+    for node in _in_tree_order(found.conditions[0], found.taxonomy):
+        if node.node not in quiet:
+            alarms = node.false_alarms
             table.add_row(
-                _indented(nodes[0], found.taxonomy),
-                *(f"{node.found.share:.0%}" if node.found.events else "" for node in nodes),
-                *(_share(node.event_f1) for node in nodes),
-                *(_most(node.false_alarms) for node in nodes),
+                _indented(node, found.taxonomy),
+                f"{alarms.unique_hours * _MINUTES_AN_HOUR:.1f}",
+                *(_rate(each[node.node].per_hour, each[node.node].most_per_hour()) for each in by_node),
+                _rate(alarms.per_day, alarms.most_per_day()),
             )
     return table
 
 
+def _in_tree_order(condition: ConditionEvents, taxonomy: Taxonomy) -> Iterator[NodeEvents]:
+    by_node = {node.node: node for node in condition.nodes}
+    return (by_node[place] for place in taxonomy.depth_first() if place in by_node)
+
+
 def _table(title: str, headings: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left")
+    table.add_column(headings[0], no_wrap=True, max_width=_WIDEST_NAME)
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
     return table
 
 
@@ -112,9 +127,9 @@ def _share(value: float) -> str:
     return "-" if isnan(value) else f"{value:.3f}"
 
 
-def _rate(value: float) -> str:
-    return f"{value:.1f}" if isfinite(value) else "-"
+def _rate(value: float, most: float) -> str:
+    return f"{_number(value)} ({_number(most)})" if isfinite(most) else "-"
 
 
-def _most(alarms: FalseAlarms) -> str:
-    return f"{_rate(alarms.per_hour)} ({_rate(alarms.most_per_hour())})"
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < _LARGE else f"{value:.0f}"

@@ -29,7 +29,15 @@ def evaluate(*arguments: object) -> Result:
 def test_prints_tables(folder: Path) -> None:
     result = evaluate("--events", folder / "truth.tsv", "--model", folder.parent / "model")
     assert result.exit_code == 0, result.output
-    for words in ("PSDS 1", "event F1", "20 dB", "found 0 dB", "silent min.", "the detector itself answers up to"):
+    for words in (
+        "PSDS 1",
+        "event F1",
+        "20 dB",
+        "found 0 dB",
+        "silent min.",
+        "an hour, 20 dB",
+        "the detector itself answers up to",
+    ):
         assert words in result.stdout
     dog = next(line for line in result.stdout.splitlines() if line.strip().startswith("Dog"))
     assert dog.split()[1:4] == ["2", "1", "50%"]

@@ -24,7 +24,7 @@ labels:
 
 
 def write_sources(folder: Path) -> tuple[Path, Path]:
-    """Two manifests and `labels.yaml`: events (a beep, a pause, a beep, silence) and backgrounds (3 s of noise); six groups each."""
+    """Two manifests and `labels.yaml`: events (beep, pause, beep, silence) and backgrounds (3 s of noise)."""
     generator = np.random.default_rng(0)
     events, backgrounds = ["path,labels,fold,group"], ["path,labels,fold,group"]
     for number in range(2 * len(EVENT_LABELS) * GROUPS):
