@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from aed.cli.scape import scape
 from aed.data.archive import ARCHIVES, find_archive, get_dataset
 from aed.data.check import DatasetReport, Presence, check_dataset
 from aed.data.groups import CONTENT_GROUPS_FILE
@@ -52,10 +53,12 @@ Source = Annotated[str, typer.Argument(help="A name from `aed data list`, folder
 
 def register(app: typer.Typer) -> None:
     """Add `aed data` to the command line."""
-    verb = typer.Typer(help="Data sets: list, check, get them; make manifests and splits.", no_args_is_help=True)
+    verb = typer.Typer(
+        help="Data sets: list, check, get them; make manifests, splits and scenes.", no_args_is_help=True
+    )
     for name, command in (
         *(("list", _list), ("check", _check), ("get", _get)),
-        *(("manifest", _manifest), ("budget", _budget), ("overlap", _overlap)),
+        *(("manifest", _manifest), ("budget", _budget), ("overlap", _overlap), ("scape", scape)),
     ):
         verb.command(name)(command)
     app.add_typer(verb, name="data")

@@ -46,7 +46,9 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSONL = "jsonl"
     CSV = "csv"
+    DESED = "desed"
     AUDACITY = "audacity"
+    RAVEN = "raven"
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +62,8 @@ def _detect(
     ],
     model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1.")],
     output_format: Annotated[
-        OutputFormat, typer.Option("--format", help="How to write the events.")
+        OutputFormat,
+        typer.Option("--format", help="How to write the events; audacity and raven are for one recording."),
     ] = OutputFormat.TABLE,
     out: Annotated[Path | None, typer.Option("--out", help="Write the events to this file.")] = None,
     draw: Annotated[
@@ -156,12 +159,13 @@ def _check_outputs(
     recordings: Sequence[Path], output_format: OutputFormat, out: Path | None, draw: Path | None
 ) -> None:
     """Refuse before the long work what could only fail after it."""
+    from aed.detect.formats import FORMATS_OF_ONE_RECORDING
     from aed.drawing import check_drawing
     from aed.storage import check_writable
 
-    if output_format is OutputFormat.AUDACITY and len(recordings) > 1:
+    if output_format in FORMATS_OF_ONE_RECORDING and len(recordings) > 1:
         raise ConfigError(
-            f"--format audacity writes the labels of one recording, got {len(recordings)}: "
+            f"--format {output_format} writes the events of one recording, got {len(recordings)}: "
             "give one file at a time, or use --format csv"
         )
     if draw is not None:

@@ -30,14 +30,55 @@ def _evaluate(
             "--compare", help="Compare two evaluated runs, or folders of folds, clip by clip. Looks at no test fold."
         ),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            "--events",
+            help="Evaluate when, not only what: a table of events (filename, onset, offset, event_label, separated by "
+            "tabs), a folder from 'aed data scape', or one that holds fold1, fold2 and so on.",
+        ),
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option("--audio", help="Folder of the recordings of --events; by default beside the table.")
+    ] = None,
+    durations: Annotated[
+        Path | None,
+        typer.Option(
+            "--durations", help="Their lengths (filename, duration), which also names recordings without events."
+        ),
+    ] = None,
+    label_map: Annotated[
+        Path | None, typer.Option("--label-map", help="What the labels of --events mean, where they are no concepts.")
+    ] = None,
+    min_probability: Annotated[
+        float | None,
+        typer.Option("--min-probability", help="How sure an event must be; what 'aed calibrate' found, else 0.5."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw confusion.png into the folders.")] = True,
 ) -> None:
-    """Evaluate a trained model on its own test fold, or all folds of a recipe.
+    """Evaluate a trained model on its own test fold, or all folds of a recipe; or on recordings with --events.
 
     Writes predictions.npz, metrics.json and confusion.png into the run folder. Every look at a test fold is recorded in
     test_looks.jsonl.
+
+    With --events it writes nothing, and prints for every node PSDS 1 and 2, F1 of events (collar 0.2 s) and of segments
+    (1 s), average precision over time, how many events were found and how late, and the false alarms an hour and a day
+    with the upper bound of their rate. A folder of scenes of all folds needs a --model folder with the same folds: each
+    model hears the scenes of its own.
     """
+    if events is not None:
+        from aed.cli.evaluate_events import EventOptions, evaluate_events
+
+        if model is None or compare is not None:
+            raise ConfigError("aed evaluate --events: expected --model FOLDER beside it, and no --compare")
+        evaluate_events(model, EventOptions(events, audio, durations, label_map, min_probability), as_json)
+        return
+    for option, value in (("--audio", audio), ("--durations", durations), ("--label-map", label_map)):
+        if value is not None:
+            raise ConfigError(f"aed evaluate {option}: expected only together with --events")
+    if min_probability is not None:
+        raise ConfigError("aed evaluate --min-probability: expected only together with --events")
     if (model is None) == (compare is None):
         raise ConfigError(
             "aed evaluate: expected either --model FOLDER or --compare FOLDER FOLDER, got neither or both"

@@ -1,4 +1,8 @@
-"""Events as text: a table for people, JSON lines and CSV for programs, labels for the audio editor Audacity."""
+"""Events as text: a table for people, JSON lines and CSV for programs, and the forms of other tools.
+
+These are labels for the audio editor Audacity, the tables of DESED (sound event detection), and the selection tables of
+Raven (bioacoustics).
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from aed.audio.read import inspect
 from aed.detect.event import Event
 from aed.errors import ConfigError
 
 CSV_COLUMNS = ("file", "onset_seconds", "offset_seconds", "node_id", "name", "path", "score")
+DESED_COLUMNS = ("filename", "onset", "offset", "event_label")
+RAVEN_COLUMNS = (
+    *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
+    *("Begin Path", "Annotation", "Score"),
+)
+"""The first seven are Raven's own; it shows further columns as they are."""
+RAVEN_VIEW = "Spectrogram 1"
 PATH_SEPARATOR = " > "
 TEXT_TABLE_COLUMNS = 120
 """Width of a table that goes to a file and not to a terminal, in characters."""
@@ -93,26 +105,85 @@ def to_csv(files: Sequence[FileEvents]) -> str:
     return text.getvalue()
 
 
+def to_desed(files: Sequence[FileEvents]) -> str:
+    """Write a tab-separated table as DESED has it, times to the millisecond; a recording without events has one row.
+
+    Recordings are named without their folders, as DESED's own tables do.
+
+    Raises:
+        ConfigError: Two recordings have one name.
+    """
+    names = [file.path.name for file in files]
+    if twins := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(
+            f"two recordings are called '{min(twins)}', and DESED's tables tell them apart by name only: rename one, "
+            "or give the folders one by one"
+        )
+    rows = [
+        (file.path.name, *cells)
+        for file in files
+        for cells in [_desed_cells(event) for event in file.events] or [("", "", "")]
+    ]
+    return _tab_separated(DESED_COLUMNS, rows)
+
+
+def _desed_cells(event: Event) -> tuple[str, str, str]:
+    return f"{event.onset_seconds:.3f}", f"{event.offset_seconds:.3f}", event.name
+
+
 def to_audacity(files: Sequence[FileEvents]) -> str:
     """Write a label track for Audacity: onset, offset and label, separated by tabs.
 
     Raises:
         ConfigError: There are several recordings; a label track belongs to one.
     """
-    if len(files) != 1:
-        raise ConfigError(
-            f"Audacity labels belong to one recording, got {len(files)}: give one file at a time, or --format csv"
+    file = _only_one(files, "Audacity labels")
+    return "".join(f"{e.onset_seconds:.6f}\t{e.offset_seconds:.6f}\t{e.name} {e.score:.2f}\n" for e in file.events)
+
+
+def to_raven(files: Sequence[FileEvents]) -> str:
+    """Write a selection table for Raven, which shows each event as a box over the spectrogram.
+
+    An event has no frequencies of its own: its box reaches from 0 Hz to the highest that the recording holds.
+
+    Raises:
+        ConfigError: There are several recordings; a selection table belongs to one.
+        AudioError: The recording is not there any more.
+    """
+    file = _only_one(files, "a Raven selection table")
+    highest_hz = inspect(file.path).rate_hz / 2 if file.events else 0.0
+    rows = [
+        (
+            *(number, RAVEN_VIEW, 1, f"{event.onset_seconds:.6f}", f"{event.offset_seconds:.6f}"),
+            *("0.0", f"{highest_hz:.1f}", str(file.path), event.name, f"{event.score:.4f}"),
         )
-    labels = [f"{e.onset_seconds:.6f}\t{e.offset_seconds:.6f}\t{e.name} {e.score:.2f}\n" for e in files[0].events]
-    return "".join(labels)
+        for number, event in enumerate(file.events, start=1)
+    ]
+    return _tab_separated(RAVEN_COLUMNS, rows)
+
+
+def _only_one(files: Sequence[FileEvents], what: str) -> FileEvents:
+    if len(files) != 1:
+        raise ConfigError(f"{what}: expected one recording, got {len(files)}: give one file at a time, or --format csv")
+    return files[0]
+
+
+def _tab_separated(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([columns, *rows])
+    return text.getvalue()
 
 
 FORMATS: Mapping[str, Callable[[Sequence[FileEvents]], str]] = {
     "table": to_table,
     "jsonl": to_jsonl,
     "csv": to_csv,
+    "desed": to_desed,
     "audacity": to_audacity,
+    "raven": to_raven,
 }
+FORMATS_OF_ONE_RECORDING = frozenset({"audacity", "raven"})
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ from math import isnan
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from aed.detect.thresholds import NodeThresholds
 from aed.metrics.average_precision import NodeAveragePrecision
 from aed.ontology.taxonomy import Taxonomy
 from aed.study.bootstrap import Interval, PairedDifference
@@ -129,6 +130,22 @@ def methods_table(found: Sequence[MethodComparison], first: str, second: str) ->
 
 def _points(difference: float, interval: Interval) -> str:
     return f"{100 * difference:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+
+
+def thresholds_table(found: NodeThresholds, taxonomy: Taxonomy) -> Table:
+    """Return the table of each node's threshold, in the order of the tree."""
+    table = Table(title="how sure each node must be", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("node", "from probability", "false alarms", "at most a day"):
+        table.add_column(heading, justify="left" if heading == "node" else "right")
+    for node in taxonomy.depth_first():
+        if threshold := found.nodes.get(taxonomy.nodes[node].id):
+            table.add_row(
+                "  " * (taxonomy.nodes[node].depth - 1) + taxonomy.nodes[node].name,
+                f"{threshold.min_probability:.3f}",
+                str(threshold.false_alarms),
+                f"{threshold.most_per_day:.3g}",
+            )
+    return table
 
 
 def worth_table(found: LabelWorth) -> Table:

@@ -59,7 +59,7 @@ def test_searches_folders_and_writes_json_lines(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl", "audacity"])
+@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl", "desed", "audacity", "raven"])
 def test_writes_a_file_and_nothing_else_to_stdout(folder: Path, tmp_path: Path, output_format: str) -> None:
     result = run(folder / "kitchen.wav", "--format", output_format, "--out", tmp_path / "new" / "events")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -169,7 +169,8 @@ def test_min_probability_decides(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["--min-probability", "1.5"], "--min-probability must lie between 0 and 1, got 1.5"),
-        (["--format", "audacity"], "labels of one recording, got 2"),
+        (["--format", "audacity"], "--format audacity writes the events of one recording, got 2"),
+        (["--format", "raven"], "--format raven writes the events of one recording, got 2"),
         (["--draw", "picture.gif"], "expected a name that ends in .png or .svg"),
         (["--out", "."], "is a folder: expected the name of a file"),
         (["--format", "xml"], "xml"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import aed.api
+from aed.cli.main import app
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.thresholds import read_thresholds
 from aed.errors import DataError, ModelError
@@ -99,6 +103,31 @@ def test_what_was_set_is_kept_with_the_weights_and_holds(model: Path, tmp_path: 
     (model / "model.safetensors").write_bytes(b"others")
     with pytest.raises(ModelError, match=r"thresholds\.json: made for weights"):
         read_thresholds(model)
+
+
+def test_on_the_command_line(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: multi_scorer())
+    (tmp_path / "quiet").mkdir()
+    recorded(tmp_path / "quiet", "a.wav", scene((0, 100.0), (1, 2.0), (0, 100.0)))
+    arguments = ["calibrate", "--model", str(model), "--on", str(tmp_path / "quiet"), "--false-alarms-per-day"]
+    result = CliRunner().invoke(app, [*arguments, "0.5"])
+    assert result.exit_code == 0, result.output
+    assert "are too few to promise at most 0.5 false alarms a day: that takes 144 hours" in " ".join(
+        result.stdout.split()
+    )
+    loaded = aed.api.load(model)
+    assert loaded.thresholds is not None
+    assert loaded.detector_config.node_probabilities == loaded.thresholds.node_probabilities
+    found = json.loads(CliRunner().invoke(app, [*arguments, "5000", "--json"]).stdout)
+    assert found["nodes"]["d"]["false_alarms"] == 1
+    for wrong, words in (
+        ([*arguments, "0"], "--false-alarms-per-day 0: expected a number above 0"),
+        (arguments[:-1], "expected either --accuracy or --false-alarms-per-day"),
+        ([*arguments[:3], arguments[-1], "1"], "--false-alarms-per-day and --on belong together"),
+        ([*arguments, "1", "--accuracy", "0.9"], "expected either --accuracy or --false-alarms-per-day"),
+    ):
+        refused = CliRunner().invoke(app, wrong)
+        assert (refused.exit_code, words in refused.stderr) == (2, True), refused.output
 
 
 def test_nothing_to_count_in_is_refused(model: Path) -> None:

@@ -1,0 +1,353 @@
+"""Soundscapes: strongly labelled scenes, mixed from isolated events and backgrounds of one side of a fold.
+
+    clips of all sources -> folds by content group -> stretches -> plan of each scene -> scenes at every ratio
+
+A folder of scenes holds `audio/` (16-bit FLAC), the tables of `scape_tables`, and `scape.json`: the settings, and what
+the scenes are worth as evidence (`ScapeSummary`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from aed.audio.waves import Wave
+from aed.data.isolated_events import active_stretches, whole_sound
+from aed.data.scape_config import ScapeConfig
+from aed.data.scape_mix import mix_scene
+from aed.data.scape_plan import Piece, PlacedPiece, ScenePlan, plan_scenes
+from aed.data.scape_sources import ScapeClip, ScapeClips, load_scape_clips
+from aed.data.scape_tables import (
+    BACKGROUND,
+    DURATIONS_FILE,
+    EVENT,
+    SOURCES_FILE,
+    TRUTH_FILE,
+    SourceRow,
+    TruthRow,
+    write_durations,
+    write_sources,
+    write_truth,
+)
+from aed.data.waveforms import Progress, WaveformStore
+from aed.errors import DataError, StorageError
+from aed.storage import atomic_folder, write_atomic
+from aed.timebase import seconds_from_samples
+
+AUDIO_FOLDER = "audio"
+SCAPE_FILE = "scape.json"
+NOISE = "noise"
+_FORMAT = 1
+_BYTES_A_SAMPLE = 2
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What a part holds of one concept.
+
+    Attributes:
+        label: Its name.
+        events: Events at each ratio.
+        clips: Clips that they come from.
+        sources: Content groups that they come from: distinct sources.
+        sources_in_part: Content groups that this side of the fold has of it.
+        unsure_minutes: Minutes of background at each ratio that nobody has checked for it.
+    """
+
+    label: str
+    events: int
+    clips: int
+    sources: int
+    sources_in_part: int
+    unsure_minutes: float
+
+
+@dataclass(frozen=True)
+class ScapeSummary:
+    """What a folder of scenes is worth as evidence.
+
+    Attributes:
+        scenes: Scenes at each ratio.
+        files: Recordings, at all ratios.
+        minutes: Minutes of scenes at each ratio.
+        background_minutes: Minutes of real background that are heard in them at each ratio, each once.
+        repeated_minutes: Minutes of real background that were heard before at the same ratio.
+        noise_minutes: Minutes over noise by formula instead.
+        unused_background_minutes: What is left of this part's backgrounds.
+        unused_events: Stretches of events that are left.
+        labels: What there is of each concept.
+        left_out: Clips with several labels or without a concept, by source.
+        skipped: Clip id -> why it could not be read.
+    """
+
+    scenes: int
+    files: int
+    minutes: float
+    background_minutes: float
+    repeated_minutes: float
+    noise_minutes: float
+    unused_background_minutes: float
+    unused_events: int
+    labels: tuple[LabelSummary, ...]
+    left_out: dict[str, int]
+    skipped: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Scape:
+    """Everything that is decided before the first scene is mixed.
+
+    Attributes:
+        config: Settings.
+        clips: The clips of this side of the fold.
+        plans: The scenes.
+        summary: What they are worth.
+        store: The clips' samples.
+    """
+
+    config: ScapeConfig
+    clips: ScapeClips
+    plans: tuple[ScenePlan, ...]
+    summary: ScapeSummary
+    store: WaveformStore
+
+    @property
+    def most_bytes(self) -> int:
+        """What the scenes need on the disk at most; FLAC needs about half of it."""
+        return _BYTES_A_SAMPLE * len(self.config.snr_db) * sum(plan.samples for plan in self.plans)
+
+
+def plan_scape(config: ScapeConfig, root: Path | None = None, progress: Progress | None = None) -> Scape:
+    """Decide what is in which scene; reads the clips, writes nothing but their cache.
+
+    Args:
+        config: Settings.
+        root: The data root; from the environment by default.
+        progress: Told of each clip that is decoded.
+
+    Raises:
+        DataError: The sources cannot make such scenes; the message says why.
+        OntologyError: A label means nothing that is known.
+        AudioError: No clip can be read.
+    """
+    everything = load_scape_clips(config, root)
+    every_clip = [each.clip for each in (*everything.events, *everything.backgrounds)]
+    store = WaveformStore.open(every_clip, config.rate_hz, progress=progress)
+    clips = everything.of_part(config.part, config.fold)
+    place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
+    events = [piece for each in clips.events for piece in _event_pieces(each, store, place, config)]
+    backgrounds = [piece for each in clips.backgrounds for piece in _background_pieces(each, store, place)]
+    if not events or (config.backgrounds and not backgrounds):
+        raise DataError(
+            f"the {config.part} part of fold {config.fold} holds no {'background' if events else 'event'}: add "
+            "sources, or make fewer folds"
+        )
+    plans = plan_scenes(config, events, backgrounds)
+    if not plans:
+        raise DataError("the backgrounds of this part are too short for one scene: add sources, or shorten --seconds")
+    return Scape(config, clips, plans, _summary(config, clips, plans, events, backgrounds, store), store)
+
+
+def write_scape(scape: Scape, folder: Path, progress: Progress | None = None) -> None:
+    """Mix and write the scenes; the folder is there as a whole or not at all.
+
+    Raises:
+        StorageError: The folder holds something else, or the disk has no room.
+    """
+    _check_folder(folder, scape.most_bytes)
+    with atomic_folder(folder) as temporary:
+        truth: list[TruthRow] = []
+        sources: list[SourceRow] = []
+        durations: list[tuple[str, float]] = []
+        for done, (plan, snr_db, wave) in enumerate(_mixed(scape), start=1):
+            name = scene_name(scape.config, plan.number, snr_db)
+            _write_flac(temporary / AUDIO_FOLDER / name, wave, scape.config.rate_hz)
+            truth += _truth_rows(plan, name, scape.config.rate_hz)
+            sources += _source_rows(plan, name, snr_db, scape.config)
+            durations.append((name, seconds_from_samples(plan.samples, scape.config.rate_hz)))
+            if progress:
+                progress("mixing scenes", done, len(scape.plans) * len(scape.config.snr_db))
+        write_truth(temporary / TRUTH_FILE, truth)
+        write_durations(temporary / DURATIONS_FILE, durations)
+        write_sources(temporary / SOURCES_FILE, sources)
+        content = {"format": _FORMAT, "config": scape.config.model_dump(), "summary": scape.summary.to_dict()}
+        write_atomic(temporary / SCAPE_FILE, json.dumps(content, indent=1) + "\n")
+
+
+def scene_name(config: ScapeConfig, number: int, snr_db: float) -> str:
+    """Name a scene's file; the names of all folds and parts differ."""
+    return f"{config.part}_fold{config.fold}_{number:04d}_{snr_db:g}dB.flac"
+
+
+def _event_pieces(each: ScapeClip, store: WaveformStore, place: dict[str, int], config: ScapeConfig) -> Iterator[Piece]:
+    if each.clip.clip_id in place:
+        samples = store.samples(place[each.clip.clip_id])
+        for stretch in active_stretches(samples, config.rate_hz, config.activity):
+            yield Piece(each, stretch)
+
+
+def _background_pieces(each: ScapeClip, store: WaveformStore, place: dict[str, int]) -> Iterator[Piece]:
+    if each.clip.clip_id in place:
+        stretch = whole_sound(store.samples(place[each.clip.clip_id]))
+        if stretch is not None:
+            yield Piece(each, stretch)
+
+
+def _mixed(scape: Scape) -> Iterator[tuple[ScenePlan, float, Wave]]:
+    place = {clip.clip_id: index for index, clip in enumerate(scape.store.clips)}
+
+    def read(piece: Piece) -> np.ndarray:
+        assert piece.source is not None
+        samples = scape.store.samples(place[piece.source.clip.clip_id])
+        return samples[piece.stretch.start_samples : piece.stretch.stop_samples]
+
+    for plan in scape.plans:
+        for snr_db, wave in mix_scene(plan, scape.config, read):
+            yield plan, snr_db, wave
+
+
+def _check_folder(folder: Path, most_bytes: int) -> None:
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SCAPE_FILE).is_file():
+        raise StorageError(f"{folder} holds something that is no soundscape: choose an empty or a new folder")
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(above).free
+    if free < most_bytes:
+        raise StorageError(
+            f"{folder}: the scenes need up to {most_bytes / 1e6:.0f} MB, {free / 1e6:.0f} MB are free; make fewer or "
+            "shorter scenes, or choose another place"
+        )
+
+
+def _write_flac(path: Path, wave: Wave, rate_hz: int) -> None:
+    encoded = io.BytesIO()
+    soundfile.write(encoded, wave, rate_hz, format="FLAC", subtype="PCM_16")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(encoded.getvalue())  # its folder appears as a whole
+
+
+def _truth_rows(plan: ScenePlan, name: str, rate_hz: int) -> Iterator[TruthRow]:
+    for placed in plan.events:
+        assert placed.piece.source is not None
+        yield TruthRow(
+            name,
+            seconds_from_samples(placed.at_samples, rate_hz),
+            seconds_from_samples(placed.end_samples, rate_hz),
+            placed.piece.source.name,
+        )
+    if not plan.events:
+        yield TruthRow(name)
+
+
+def _source_rows(plan: ScenePlan, name: str, snr_db: float, config: ScapeConfig) -> Iterator[SourceRow]:
+    for kind, places in ((EVENT, plan.events), (BACKGROUND, plan.backgrounds)):
+        for placed in places:
+            source, stretch = placed.piece.source, placed.piece.stretch
+            yield SourceRow(
+                filename=name,
+                kind=kind,
+                label=(source.name or "") if source else "",
+                onset=seconds_from_samples(placed.at_samples, config.rate_hz),
+                offset=seconds_from_samples(placed.end_samples, config.rate_hz),
+                snr_db=snr_db,
+                clip_id=source.clip.clip_id if source else _noise_id(config, plan),
+                clip_onset=seconds_from_samples(stretch.start_samples, config.rate_hz),
+                clip_offset=seconds_from_samples(stretch.stop_samples, config.rate_hz),
+                group=source.clip.group if source else NOISE,
+            )
+
+
+def _noise_id(config: ScapeConfig, plan: ScenePlan) -> str:
+    return f"{NOISE}/{config.seed}_{config.part}_fold{config.fold}_{plan.number}"
+
+
+def _summary(
+    config: ScapeConfig,
+    clips: ScapeClips,
+    plans: Sequence[ScenePlan],
+    events: Sequence[Piece],
+    backgrounds: Sequence[Piece],
+    store: WaveformStore,
+) -> ScapeSummary:
+    def minutes(samples: int) -> float:
+        return round(seconds_from_samples(samples, config.rate_hz) / 60, 3)
+
+    laid = [placed for plan in plans for placed in plan.backgrounds]
+    real = [placed.piece for placed in laid if placed.piece.source is not None]
+    once = _unique_samples(real)
+    used = {piece for plan in plans for piece in (placed.piece for placed in plan.events)}
+    return ScapeSummary(
+        scenes=len(plans),
+        files=len(plans) * len(config.snr_db),
+        minutes=minutes(sum(plan.samples for plan in plans)),
+        background_minutes=minutes(once),
+        repeated_minutes=minutes(sum(piece.samples for piece in real) - once),
+        noise_minutes=minutes(sum(placed.piece.samples for placed in laid if placed.piece.source is None)),
+        unused_background_minutes=minutes(max(0, sum(piece.samples for piece in backgrounds) - once)),
+        unused_events=len({_beginning(piece) for piece in events} - {_beginning(piece) for piece in used}),
+        labels=_label_summaries(clips, plans, minutes),
+        left_out={source: count for source, count in clips.left_out.items() if count},
+        skipped=dict(store.skipped),
+    )
+
+
+def _label_summaries(clips: ScapeClips, plans: Sequence[ScenePlan], minutes: Any) -> tuple[LabelSummary, ...]:
+    in_part: dict[str, set[str]] = defaultdict(set)
+    for each in clips.events:
+        in_part[str(each.name)].add(each.clip.group)
+    placed: dict[str, list[ScapeClip]] = defaultdict(list)
+    for event in (event for plan in plans for event in plan.events):
+        assert event.piece.source is not None
+        placed[str(event.piece.source.name)].append(event.piece.source)
+    unsure: dict[str, int] = defaultdict(int)
+    for background in (background for plan in plans for background in plan.backgrounds):
+        for name in _unsure_of(background, clips):
+            unsure[name] += background.piece.samples
+    return tuple(
+        LabelSummary(
+            label=name,
+            events=len(placed[name]),
+            clips=len({each.clip.clip_id for each in placed[name]}),
+            sources=len({each.clip.group for each in placed[name]}),
+            sources_in_part=len(in_part[name]),
+            unsure_minutes=minutes(unsure[name]),
+        )
+        for name in sorted(in_part)
+    )
+
+
+def _unsure_of(placed: PlacedPiece, clips: ScapeClips) -> tuple[str, ...]:
+    source = placed.piece.source
+    return () if source is None else clips.unsure[source.clip.clip_id]
+
+
+def _beginning(piece: Piece) -> tuple[str, int]:
+    assert piece.source is not None
+    return piece.source.clip.clip_id, piece.stretch.start_samples
+
+
+def _unique_samples(pieces: Iterable[Piece]) -> int:
+    """Samples of clips that are in at least one piece."""
+    by_clip: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for piece in pieces:
+        assert piece.source is not None
+        by_clip[piece.source.clip.clip_id].append((piece.stretch.start_samples, piece.stretch.stop_samples))
+    total = 0
+    for spans in by_clip.values():
+        reached = 0
+        for start, stop in sorted(spans):
+            total += max(0, stop - max(start, reached))
+            reached = max(reached, stop)
+    return total
