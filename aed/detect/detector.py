@@ -1,7 +1,7 @@
 """The detector: samples in, events out, the same for a live stream and a file.
 
     samples -> blocks (BlockReader) -> log P (scorer) -> smoothed P (Smoother) -> answers (Hedge) -> events
-    (EventTracker)
+    (EventTracker) -> events of alarms named by their beat (AlarmBeats), which hears the samples too
 
 Everything after the blocks sees whole blocks in order, so the chunking of the samples cannot change the events.
 """
@@ -17,6 +17,7 @@ import pydantic
 from pydantic import Field
 
 from aed.audio.read import stream_audio
+from aed.detect.alarm_beats import AlarmBeats
 from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
@@ -119,6 +120,7 @@ class Detector:
             most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),
         )
         self._num_rows = 0
+        self._beats = AlarmBeats(scorer.taxonomy, layout.rate_hz)
 
     @property
     def delay_seconds(self) -> float:
@@ -145,13 +147,19 @@ class Detector:
         """
         step = self._scorer.layout.block_samples
         pieces = [samples[start : start + step] for start in range(0, len(samples), step)] or [samples]
-        return [event for piece in pieces for event in self._score(self._reader.push(piece))]
+        return [event for piece in pieces for event in self._hear(piece)]
 
     def flush(self) -> list[Event]:
         """End the stream: the events of the rest."""
         events = self._score(self._reader.flush())
         events += self._track(self._smoother.flush()) if self._num_rows else []
-        return events + [self._event(event) for event in self._tracker.flush()]
+        events += [self._event(event) for event in self._tracker.flush()]
+        return self._beats.name(events) + self._beats.flush()
+
+    def _hear(self, samples: np.ndarray) -> list[Event]:
+        blocks = self._reader.push(samples)  # which refuses what is no sound
+        self._beats.push(samples)
+        return self._beats.name(self._score(blocks))
 
     def _score(self, blocks: np.ndarray) -> list[Event]:
         if len(blocks) == 0:

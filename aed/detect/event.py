@@ -37,7 +37,9 @@ class Event:
         node_id: The node's id.
         name: The node's name.
         path: Names from the first level to the node.
-        score: Highest smoothed P(node) in the stretch of the recording where the node or one below it was the answer.
+        score: Highest smoothed P(node) in the stretch of the recording where the node or one below it was the answer;
+            of an alarm that its beat named, that of the node which the network had named.
+        beat: The beat of an alarm, where one was recognised: "temporal_three", "temporal_four" or "chirp".
     """
 
     onset_seconds: float
@@ -47,9 +49,11 @@ class Event:
     name: str
     path: tuple[str, ...]
     score: float
+    beat: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as JSON-able values; times to the millisecond, the score to 4 digits."""
+        beat = {"beat": self.beat} if self.beat else {}
         return {
             "onset_seconds": round(self.onset_seconds, 3),
             "offset_seconds": round(self.offset_seconds, 3),
@@ -57,6 +61,7 @@ class Event:
             "name": self.name,
             "path": list(self.path),
             "score": round(self.score, 4),
+            **beat,
         }
 
 
