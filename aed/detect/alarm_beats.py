@@ -27,6 +27,9 @@ ALARM = "/m/07pp_mv"
 """AudioSet's *Alarm*."""
 KIND_OF_ALARM = {BeatKind.TEMPORAL_THREE: "/m/01y3hg", BeatKind.TEMPORAL_FOUR: "aed:carbon_monoxide_alarm"}
 """Beat -> concept: *Smoke detector, smoke alarm* and our *Carbon monoxide alarm*."""
+PERIOD_SECONDS = {BeatKind.TEMPORAL_THREE: 4.0, BeatKind.TEMPORAL_FOUR: 6.0, BeatKind.CHIRP: 60.0}
+"""What sounds within a period of the last pulse that is known belongs to the beat: its own pulse is known a little
+later than the event."""
 STEP_SECONDS = 0.5
 WAIT_SECONDS = 1.0
 """An event of an alarm is told so much later: by then a beat that its last pulse completed is known."""
@@ -108,15 +111,13 @@ class AlarmBeats:
     def _verdict_on(self, event: Event) -> BeatVerdict | None:
         """The beat that overlaps the event and was known in time; of several that with the most periods."""
         in_time, since = event.offset_seconds + WAIT_SECONDS, event.offset_seconds - REACH_SECONDS
-        known = [
-            [verdict for told_seconds, verdict in told if told_seconds <= in_time] for told in self._told.values()
-        ]
+        known = [[verdict for told_seconds, verdict in told if told_seconds <= in_time] for told in self._told.values()]
         over = [
             verdicts[-1]
             for verdicts in known
             if verdicts
             and verdicts[-1].start_seconds <= event.offset_seconds
-            and verdicts[-1].end_seconds >= max(event.onset_seconds, since)
+            and verdicts[-1].end_seconds + PERIOD_SECONDS[verdicts[-1].kind] >= max(event.onset_seconds, since)
         ]
         return max(over, key=lambda verdict: verdict.num_periods, default=None)
 

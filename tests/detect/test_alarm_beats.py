@@ -1,0 +1,133 @@
+"""An alarm takes the name that its beat says, whatever the chunks, and keeps its own without one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aed.audio.alarms import Beat, Tone, make_alarm
+from aed.detect.alarm_beats import REACH_SECONDS, AlarmBeats
+from aed.detect.detector import Detector, DetectorConfig
+from aed.detect.event import Event, by_onset
+from aed.ontology.user_tree import load_tree
+from aed.scorer.protocol import BlockLayout
+
+RATE_HZ = 16_000
+HOME = load_tree("home")
+
+
+def event(name: str, onset: float, offset: float) -> Event:
+    node = HOME.find(name)
+    return Event(onset, offset, node, HOME.nodes[node].id, name, tuple(HOME.path_names(node)), 0.9)
+
+
+def alarm(beat: Beat, seconds: float, lead_seconds: float = 1.0) -> np.ndarray:
+    """A piezo alarm in quiet noise, 16 kHz."""
+    generator = np.random.default_rng(0)
+    sound = make_alarm(beat, Tone.PIEZO, RATE_HZ, generator, periods=40.0 if beat is Beat.TEMPORAL_THREE else 12.0)
+    samples = 1e-4 * generator.standard_normal(int(seconds * RATE_HZ))
+    lead = int(lead_seconds * RATE_HZ)
+    length = min(len(sound.samples), len(samples) - lead)
+    samples[lead : lead + length] += 0.3 * sound.samples[:length]
+    return samples.astype(np.float32)
+
+
+def named(samples: np.ndarray, events: list[Event], step: int) -> list[tuple[str, str | None]]:
+    """Names and beats; every event is told two seconds after its end, as a detector would."""
+    beats, found, waiting = AlarmBeats(HOME, RATE_HZ), [], list(events)
+    for start in range(0, len(samples), step):
+        chunk = samples[start : start + step]
+        beats.push(chunk)
+        over = [each for each in waiting if each.offset_seconds + 2 <= (start + len(chunk)) / RATE_HZ]
+        waiting = [each for each in waiting if each not in over]
+        found += beats.name(over)
+    found += beats.name(waiting) + beats.flush()
+    return [(each.name, each.beat) for each in sorted(found, key=lambda each: each.onset_seconds)]
+
+
+STORY = [event("Alarm", 1.0, 3.5), event("Siren", 13.0, 15.5), event("Dog", 14.0, 15.0), event("Safety alarm", 21, 24)]
+
+
+@pytest.mark.parametrize(
+    ("beat", "name"),
+    [
+        (Beat.TEMPORAL_THREE, "Smoke detector, smoke alarm"),
+        (Beat.TEMPORAL_FOUR, "Carbon monoxide alarm"),
+    ],
+)
+def test_a_beat_names_the_alarm_once_two_periods_are_heard(beat: Beat, name: str) -> None:
+    found = named(alarm(beat, 26.0), STORY, RATE_HZ)
+    assert found[0] == ("Alarm", None)  # too early to know
+    assert found[1] == (name, str(beat))
+    assert found[2] == ("Dog", None)
+    assert found[3] == (name, str(beat))
+
+
+@pytest.mark.parametrize("beat", [Beat.CONTINUOUS, Beat.REVERSING_LORRY, Beat.ALARM_CLOCK])
+def test_other_beats_leave_an_alarm_what_it_is(beat: Beat) -> None:
+    names = ["Alarm", "Siren", "Dog", "Safety alarm"]
+    assert named(alarm(beat, 26.0), STORY, RATE_HZ) == [(name, None) for name in names]
+
+
+def test_any_chunking_gives_the_same_names() -> None:
+    samples = alarm(Beat.TEMPORAL_THREE, 26.0)
+    whole = named(samples, STORY, len(samples))
+    for step in (317, 8_000, 50_000):
+        assert named(samples, STORY, step) == whole
+
+
+def test_a_chirp_says_that_the_battery_is_low_and_names_no_kind() -> None:
+    generator = np.random.default_rng(1)
+    sound = make_alarm(Beat.CHIRP, Tone.PIEZO, RATE_HZ, generator, periods=3.5)
+    samples = 1e-4 * generator.standard_normal(len(sound.samples) + 2 * RATE_HZ)
+    samples[RATE_HZ : RATE_HZ + len(sound.samples)] += 0.3 * sound.samples
+    onset = 1.0 + sound.pulses[3].onset_seconds
+    found = named(samples.astype(np.float32), [event("Alarm", onset, onset + 0.3)], RATE_HZ)
+    assert found == [("Alarm", "chirp")]
+
+
+def test_memory_is_bounded_and_old_beats_are_no_news() -> None:
+    beats = AlarmBeats(HOME, RATE_HZ)
+    beats.push(alarm(Beat.TEMPORAL_THREE, 20.0))
+    quiet = 1e-4 * np.random.default_rng(2).standard_normal(RATE_HZ * 60).astype(np.float32)
+    for _ in range(14):
+        beats.push(quiet)
+        beats.name([])
+    assert REACH_SECONDS < 14 * 60
+    assert not beats._told
+    late = beats.name([event("Alarm", 0.0, 800.0)]) + beats.flush()
+    assert [each.beat for each in late] == [None]
+
+
+class LoudIsAlarm:
+    """A scorer that hears an alarm in every loud row; half a second a row."""
+
+    taxonomy = HOME
+    layout = BlockLayout(RATE_HZ, 4 * 8000, 2 * 8000, 8000, 2, 8000, 8000)
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        rows = blocks[:, 8000:-8000].reshape(len(blocks), 2, 8000)
+        is_loud = np.abs(rows).max(axis=2) > 0.05
+        p = np.full((len(blocks), 2, HOME.num_nodes), 1e-3, dtype=np.float32)
+        p[is_loud] = np.where(HOME.ancestor_matrix[HOME.find("Alarm")], 0.9, 1e-3)
+        return np.log(p)
+
+    def score_clip(self, samples: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("step", [160, 7_919, 64_000])
+def test_the_detector_names_alarms_at_any_chunking(step: int) -> None:
+    samples = alarm(Beat.TEMPORAL_THREE, 26.0)
+    config = DetectorConfig(smoothing="none", merge_gap_seconds=0.5)
+    whole = detected(samples, config, len(samples))
+    assert detected(samples, config, step) == whole
+    assert whole[0].name == "Alarm"
+    assert [each.name for each in whole][2:] == ["Smoke detector, smoke alarm"] * (len(whole) - 2)
+    assert whole[-1].to_dict()["beat"] == "temporal_three"
+
+
+def detected(samples: np.ndarray, config: DetectorConfig, step: int) -> list[Event]:
+    detector = Detector(LoudIsAlarm(), config)
+    found = [each for start in range(0, len(samples), step) for each in detector.push(samples[start : start + step])]
+    return by_onset(found + detector.flush())
