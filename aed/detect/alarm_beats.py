@@ -5,8 +5,9 @@ event at *Alarm* or below takes the node that the beat names, or the nearest one
 verdict it stays what it is. A chirp, one beep in half a minute or more, names no kind: the event says that its battery
 is low.
 
-The decoder hears the stream in steps at absolute positions, and an event waits until it has heard a little beyond the
-event's end. So the chunking of the samples cannot decide what is known by then.
+The last minutes of sound are kept, and the decoder is asked only when there is an alarm: it takes longer than the
+network. It hears from a stated time before the event's end to a stated time after it, so the chunking of the samples
+cannot decide what it knows.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from aed.detect.beat import BeatDecoder, BeatKind, BeatVerdict
+from aed.detect.beat import BeatKind, BeatVerdict, decode_beats
 from aed.detect.event import Event
-from aed.detect.frames import FrameCutter
 from aed.ontology.graph import load_ontology
 from aed.ontology.taxonomy import Taxonomy
 from aed.timebase import samples_from_seconds, seconds_from_samples
@@ -30,15 +30,19 @@ KIND_OF_ALARM = {BeatKind.TEMPORAL_THREE: "/m/01y3hg", BeatKind.TEMPORAL_FOUR: "
 PERIOD_SECONDS = {BeatKind.TEMPORAL_THREE: 4.0, BeatKind.TEMPORAL_FOUR: 6.0, BeatKind.CHIRP: 60.0}
 """What sounds within a period of the last pulse that is known belongs to the beat: its own pulse is known a little
 later than the event."""
-STEP_SECONDS = 0.5
 WAIT_SECONDS = 1.0
 """An event of an alarm is told so much later: by then a beat that its last pulse completed is known."""
-REACH_SECONDS = 600.0
-"""A beat that ended longer before the end of an event is no news of it: memory needs a bound."""
-_LATEST_EVENT_SECONDS = 120.0
+LOOK_BACK_SECONDS = 30.0
+"""Two periods of the slowest alarm are 13 s; a third makes the verdict surer."""
+CHIRP_SECONDS = 1.5
+"""A shorter event may be a chirp, and"""
+CHIRP_LOOK_BACK_SECONDS = 190.0
+"""three periods of a minute tell."""
+_LATEST_SECONDS = 60.0
 """An event is told sooner than that after its end, even where a file comes in large blocks."""
 LOWEST_RATE_HZ = 8_000
 """The decoder's: below it the tones of piezo alarms are not there."""
+_FULL_SCALE = 32767.0
 
 
 class AlarmBeats:
@@ -52,53 +56,36 @@ class AlarmBeats:
     def __init__(self, taxonomy: Taxonomy, rate_hz: int) -> None:
         self._taxonomy, self._rate_hz = taxonomy, rate_hz
         self._alarms = _alarm_nodes(taxonomy)
-        self._is_used = bool(self._alarms) and rate_hz >= LOWEST_RATE_HZ
-        self._decoder = BeatDecoder(rate_hz) if self._is_used else None
-        self._cutter = FrameCutter(samples_from_seconds(STEP_SECONDS, rate_hz))
-        self._heard_samples = 0
-        self._told: dict[tuple[BeatKind, float], list[tuple[float, BeatVerdict]]] = {}
+        kept_seconds = CHIRP_LOOK_BACK_SECONDS + _LATEST_SECONDS if self._alarms and rate_hz >= LOWEST_RATE_HZ else 0.0
+        self._kept = _LastSamples(samples_from_seconds(kept_seconds, rate_hz))
         self._waiting: list[Event] = []
 
     def push(self, samples: np.ndarray) -> None:
         """Hear samples, `(samples,)`."""
-        if self._decoder is None:
-            return
-        for frame in self._cutter.push(samples):
-            self._heard_samples += len(frame)
-            self._remember(self._decoder.push(frame))
+        self._kept.push(samples)
 
     def name(self, events: Sequence[Event]) -> list[Event]:
         """Take events that are over; returns those whose kind is settled, in the order in which they came."""
         self._waiting += events
-        return self._settled(self._heard_seconds - WAIT_SECONDS)
+        return self._settled(seconds_from_samples(self._kept.heard, self._rate_hz) - WAIT_SECONDS)
 
     def flush(self) -> list[Event]:
         """End the stream: the events that were still waiting."""
-        if self._decoder is not None:
-            self._remember(self._decoder.flush())
         return self._settled(np.inf)
-
-    @property
-    def _heard_seconds(self) -> float:
-        return seconds_from_samples(self._heard_samples, self._rate_hz)
-
-    def _remember(self, verdicts: Sequence[BeatVerdict]) -> None:
-        for verdict in verdicts:
-            told = self._told.setdefault((verdict.kind, verdict.start_seconds), [])
-            told.append((self._heard_seconds, verdict))
 
     def _settled(self, until_seconds: float) -> list[Event]:
         settled = [event for event in self._waiting if not self._waits(event, until_seconds)]
         self._waiting = [event for event in self._waiting if self._waits(event, until_seconds)]
-        named = [self._named(event) if event.node in self._alarms else event for event in settled]
-        self._forget()
-        return named
+        return [self._named(event) for event in settled]
 
     def _waits(self, event: Event, until_seconds: float) -> bool:
-        return self._is_used and event.node in self._alarms and event.offset_seconds > until_seconds
+        return self._is_asked(event) and event.offset_seconds > until_seconds
+
+    def _is_asked(self, event: Event) -> bool:
+        return event.node in self._alarms and self._kept.capacity > 0
 
     def _named(self, event: Event) -> Event:
-        verdict = self._verdict_on(event)
+        verdict = self._verdict_on(event) if self._is_asked(event) else None
         if verdict is None:
             return event
         node = self._node_of(verdict.kind)
@@ -109,15 +96,17 @@ class AlarmBeats:
         return replace(event, node=node, node_id=known.id, name=known.name, path=path, beat=str(verdict.kind))
 
     def _verdict_on(self, event: Event) -> BeatVerdict | None:
-        """The beat that overlaps the event and was known in time; of several that with the most periods."""
-        in_time, since = event.offset_seconds + WAIT_SECONDS, event.offset_seconds - REACH_SECONDS
-        known = [[verdict for told_seconds, verdict in told if told_seconds <= in_time] for told in self._told.values()]
+        """The beat that the event belongs to; of several that with the most periods."""
+        is_short = event.offset_seconds - event.onset_seconds < CHIRP_SECONDS
+        look_back = CHIRP_LOOK_BACK_SECONDS if is_short else LOOK_BACK_SECONDS
+        start = max(0, samples_from_seconds(event.offset_seconds - look_back, self._rate_hz))
+        stop = samples_from_seconds(event.offset_seconds + WAIT_SECONDS, self._rate_hz)
+        samples, start_seconds = self._kept.window(start, stop), seconds_from_samples(start, self._rate_hz)
         over = [
-            verdicts[-1]
-            for verdicts in known
-            if verdicts
-            and verdicts[-1].start_seconds <= event.offset_seconds
-            and verdicts[-1].end_seconds + PERIOD_SECONDS[verdicts[-1].kind] >= max(event.onset_seconds, since)
+            verdict
+            for verdict in decode_beats(samples, self._rate_hz)
+            if verdict.start_seconds + start_seconds <= event.offset_seconds
+            and verdict.end_seconds + start_seconds + PERIOD_SECONDS[verdict.kind] >= event.onset_seconds
         ]
         return max(over, key=lambda verdict: verdict.num_periods, default=None)
 
@@ -129,14 +118,32 @@ class AlarmBeats:
         nodes = (self._taxonomy.node_for_concept(concept) for concept in reversed(path))
         return next((node for node in nodes if node in self._alarms), None)
 
-    def _forget(self) -> None:
-        """Drop what no later event can ask for."""
-        before = self._heard_seconds - REACH_SECONDS - _LATEST_EVENT_SECONDS
-        for key, told in list(self._told.items()):
-            recent = [each for each in told if each[0] >= before] or told[-1:]
-            self._told[key] = recent
-            if recent[-1][1].end_seconds < before:
-                del self._told[key]
+
+class _LastSamples:
+    """The last samples of a stream, in 16 bits: half the memory, and no beat is lost in their noise.
+
+    Args:
+        capacity: How many; 0 keeps none.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.heard = capacity, 0
+        self._ring = np.zeros(capacity, dtype=np.int16)
+
+    def push(self, samples: np.ndarray) -> None:
+        """Add `(samples,)`."""
+        self.heard += len(samples)
+        if self.capacity:
+            last = (np.clip(samples[-self.capacity :], -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+            at = (self.heard - len(last)) % self.capacity
+            room = self.capacity - at
+            self._ring[at : at + len(last)] = last[:room]
+            self._ring[: max(0, len(last) - room)] = last[room:]
+
+    def window(self, start: int, stop: int) -> np.ndarray:
+        """Samples from one absolute position to another, as far as they are kept, `(samples,)` float32."""
+        places = np.arange(max(start, self.heard - self.capacity), min(stop, self.heard)) % max(self.capacity, 1)
+        return (self._ring[places] / np.float32(_FULL_SCALE)).astype(np.float32)
 
 
 def _alarm_nodes(taxonomy: Taxonomy) -> frozenset[int]:
