@@ -5,19 +5,21 @@ event at *Alarm* or below takes the node that the beat names, or the nearest one
 verdict it stays what it is. A chirp, one beep in half a minute or more, names no kind: the event says that its battery
 is low.
 
-The last minutes of sound are kept, and the decoder is asked only when there is an alarm: it takes longer than the
-network. It hears from a stated time before the event's end to a stated time after it, so the chunking of the samples
-cannot decide what it knows.
+The decoder takes longer than the network, so it listens only around alarms: from some minutes before the first moment
+in which the model believes in one, for the last minutes are kept, until it has not done so for a while. It hears steps
+at absolute positions, and each verdict bears the time at which it was told; an event asks for those that were told by a
+second after its end. So the chunking of the samples cannot decide what is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from aed.detect.beat import BeatKind, BeatVerdict, decode_beats
+from aed.detect.beat import BeatDecoder, BeatKind, BeatVerdict
 from aed.detect.event import Event
 from aed.ontology.graph import load_ontology
 from aed.ontology.taxonomy import Taxonomy
@@ -32,14 +34,15 @@ PERIOD_SECONDS = {BeatKind.TEMPORAL_THREE: 4.0, BeatKind.TEMPORAL_FOUR: 6.0, Bea
 later than the event."""
 WAIT_SECONDS = 1.0
 """An event of an alarm is told so much later: by then a beat that its last pulse completed is known."""
-LOOK_BACK_SECONDS = 30.0
-"""Two periods of the slowest alarm are 13 s; a third makes the verdict surer."""
-CHIRP_SECONDS = 1.5
-"""A shorter event may be a chirp, and"""
-CHIRP_LOOK_BACK_SECONDS = 190.0
-"""three periods of a minute tell."""
+STEP_SECONDS = 0.5
+LOOK_BACK_SECONDS = 190.0
+"""Three periods of a chirp once a minute."""
+GO_ON_SECONDS = 120.0
+"""After the last moment of an alarm: two periods of a chirp."""
+MEMORY_SECONDS = 300.0
+"""Verdicts are kept so long; an event that ended longer ago has been told."""
 _LATEST_SECONDS = 60.0
-"""An event is told sooner than that after its end, even where a file comes in large blocks."""
+"""What the model says of a moment is known sooner than that, even where a file comes in large blocks."""
 LOWEST_RATE_HZ = 8_000
 """The decoder's: below it the tones of piezo alarms are not there."""
 _FULL_SCALE = 32767.0
@@ -55,37 +58,79 @@ class AlarmBeats:
 
     def __init__(self, taxonomy: Taxonomy, rate_hz: int) -> None:
         self._taxonomy, self._rate_hz = taxonomy, rate_hz
-        self._alarms = _alarm_nodes(taxonomy)
-        kept_seconds = CHIRP_LOOK_BACK_SECONDS + _LATEST_SECONDS if self._alarms and rate_hz >= LOWEST_RATE_HZ else 0.0
+        self._alarms = _alarm_nodes(taxonomy) if rate_hz >= LOWEST_RATE_HZ else frozenset[int]()
+        kept_seconds = LOOK_BACK_SECONDS + _LATEST_SECONDS if self._alarms else 0.0
         self._kept = _LastSamples(samples_from_seconds(kept_seconds, rate_hz))
+        self._session: _Session | None = None
+        self._told: list[_Told] = []
         self._waiting: list[Event] = []
 
     def push(self, samples: np.ndarray) -> None:
         """Hear samples, `(samples,)`."""
         self._kept.push(samples)
 
+    def watch(self, believed: np.ndarray, end_seconds: np.ndarray) -> None:
+        """See in which rows the model believes in an alarm.
+
+        Args:
+            believed: (row, node) bool.
+            end_seconds: (row,) where each row ends.
+        """
+        if self._alarms:
+            for seconds in end_seconds[believed[:, sorted(self._alarms)].any(axis=1)].tolist():
+                self._see_alarm(seconds)
+
     def name(self, events: Sequence[Event]) -> list[Event]:
         """Take events that are over; returns those whose kind is settled, in the order in which they came."""
         self._waiting += events
-        return self._settled(seconds_from_samples(self._kept.heard, self._rate_hz) - WAIT_SECONDS)
+        self._listen()
+        return self._settled(self._heard_seconds - WAIT_SECONDS)
 
     def flush(self) -> list[Event]:
         """End the stream: the events that were still waiting."""
+        self._listen()
+        if self._session is not None:
+            self._remember(self._session, self._session.decoder.flush())
         return self._settled(np.inf)
+
+    @property
+    def _heard_seconds(self) -> float:
+        return seconds_from_samples(self._kept.heard, self._rate_hz)
+
+    def _see_alarm(self, seconds: float) -> None:
+        if self._session is None or seconds > self._session.last_alarm_seconds + GO_ON_SECONDS:
+            step = samples_from_seconds(STEP_SECONDS, self._rate_hz)
+            start = max(0, samples_from_seconds(seconds - LOOK_BACK_SECONDS, self._rate_hz)) // step * step
+            self._session = _Session(BeatDecoder(self._rate_hz), start, start, seconds)
+        self._session.last_alarm_seconds = seconds
+
+    def _listen(self) -> None:
+        """Let the decoder hear what it is to hear, in whole steps."""
+        session, step = self._session, samples_from_seconds(STEP_SECONDS, self._rate_hz)
+        if session is not None:
+            until = samples_from_seconds(session.last_alarm_seconds + GO_ON_SECONDS, self._rate_hz)
+            while session.heard_samples + step <= min(until, self._kept.heard):
+                samples = self._kept.window(session.heard_samples, session.heard_samples + step)
+                session.heard_samples += step
+                self._remember(session, session.decoder.push(samples))
+
+    def _remember(self, session: _Session, verdicts: Sequence[BeatVerdict]) -> None:
+        told, start = (seconds_from_samples(at, self._rate_hz) for at in (session.heard_samples, session.start_samples))
+        for verdict in verdicts:
+            first, last = verdict.start_seconds + start, verdict.end_seconds + start
+            self._told.append(_Told(told, replace(verdict, start_seconds=first, end_seconds=last)))
+        self._told = [each for each in self._told if each.seconds >= told - MEMORY_SECONDS]
 
     def _settled(self, until_seconds: float) -> list[Event]:
         settled = [event for event in self._waiting if not self._waits(event, until_seconds)]
         self._waiting = [event for event in self._waiting if self._waits(event, until_seconds)]
-        return [self._named(event) for event in settled]
+        return [self._named(event) if event.node in self._alarms else event for event in settled]
 
     def _waits(self, event: Event, until_seconds: float) -> bool:
-        return self._is_asked(event) and event.offset_seconds > until_seconds
-
-    def _is_asked(self, event: Event) -> bool:
-        return event.node in self._alarms and self._kept.capacity > 0
+        return event.node in self._alarms and event.offset_seconds > until_seconds
 
     def _named(self, event: Event) -> Event:
-        verdict = self._verdict_on(event) if self._is_asked(event) else None
+        verdict = self._verdict_on(event)
         if verdict is None:
             return event
         node = self._node_of(verdict.kind)
@@ -96,17 +141,16 @@ class AlarmBeats:
         return replace(event, node=node, node_id=known.id, name=known.name, path=path, beat=str(verdict.kind))
 
     def _verdict_on(self, event: Event) -> BeatVerdict | None:
-        """The beat that the event belongs to; of several that with the most periods."""
-        is_short = event.offset_seconds - event.onset_seconds < CHIRP_SECONDS
-        look_back = CHIRP_LOOK_BACK_SECONDS if is_short else LOOK_BACK_SECONDS
-        start = max(0, samples_from_seconds(event.offset_seconds - look_back, self._rate_hz))
-        stop = samples_from_seconds(event.offset_seconds + WAIT_SECONDS, self._rate_hz)
-        samples, start_seconds = self._kept.window(start, stop), seconds_from_samples(start, self._rate_hz)
+        """The beat that the event belongs to, as it was known in time; of several that with the most periods."""
+        known: dict[tuple[BeatKind, float], BeatVerdict] = {}
+        for told in self._told:
+            if told.seconds <= event.offset_seconds + WAIT_SECONDS:
+                known[told.verdict.kind, told.verdict.start_seconds] = told.verdict
         over = [
             verdict
-            for verdict in decode_beats(samples, self._rate_hz)
-            if verdict.start_seconds + start_seconds <= event.offset_seconds
-            and verdict.end_seconds + start_seconds + PERIOD_SECONDS[verdict.kind] >= event.onset_seconds
+            for verdict in known.values()
+            if verdict.start_seconds <= event.offset_seconds
+            and verdict.end_seconds + PERIOD_SECONDS[verdict.kind] >= event.onset_seconds
         ]
         return max(over, key=lambda verdict: verdict.num_periods, default=None)
 
@@ -117,6 +161,23 @@ class AlarmBeats:
         path = load_ontology().path(KIND_OF_ALARM[kind])
         nodes = (self._taxonomy.node_for_concept(concept) for concept in reversed(path))
         return next((node for node in nodes if node in self._alarms), None)
+
+
+class _Told(NamedTuple):
+    """A verdict, in the time of the stream, and when it was told."""
+
+    seconds: float
+    verdict: BeatVerdict
+
+
+@dataclass
+class _Session:
+    """One stretch of the stream that the decoder hears."""
+
+    decoder: BeatDecoder
+    start_samples: int
+    heard_samples: int
+    last_alarm_seconds: float
 
 
 class _LastSamples:

@@ -119,7 +119,7 @@ class Detector:
             absorb_rows=self._rows(config.absorb_seconds),
             most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),
         )
-        self._num_rows = 0
+        self._num_rows = self._num_judged = 0
         self._beats = AlarmBeats(scorer.taxonomy, layout.rate_hz)
 
     @property
@@ -173,7 +173,9 @@ class Detector:
     def _track(self, rows: np.ndarray) -> list[Event]:
         if self._on_rows is not None:
             self._on_rows(rows)
-        answers = self._hedge.answers(rows, self._believe(rows))
+        believed = self._believe(rows)
+        self._beats.watch(believed, self._row_ends(len(rows)))
+        answers = self._hedge.answers(rows, believed)
         over = [self._event(event) for event in self._tracker.push(rows, answers)]
         for event in self._tracker.take_begun():
             if self._on_begin is not None:
@@ -201,6 +203,11 @@ class Detector:
             path=tuple(taxonomy.path_names(event.node)),
             score=event.score,
         )
+
+    def _row_ends(self, count: int) -> np.ndarray:
+        """Where the next so many rows end, (row,) seconds."""
+        first, self._num_judged = self._num_judged, self._num_judged + count
+        return np.array([self._scorer.layout.row_start_seconds(row + 1) for row in range(first, self._num_judged)])
 
     def _rows(self, seconds: float) -> int:
         return rows_from_seconds(seconds, self._scorer.layout.row_seconds)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from aed.audio.alarms import Beat, Tone, make_alarm
-from aed.detect.alarm_beats import AlarmBeats
+from aed.detect import alarm_beats
+from aed.detect.alarm_beats import GO_ON_SECONDS, LOOK_BACK_SECONDS, AlarmBeats
+from aed.detect.beat import BeatDecoder, BeatVerdict
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.event import Event, by_onset
 from aed.ontology.user_tree import load_tree
@@ -33,11 +35,17 @@ def alarm(beat: Beat, seconds: float, lead_seconds: float = 1.0) -> np.ndarray:
 
 
 def named(samples: np.ndarray, events: list[Event], step: int) -> list[tuple[str, str | None]]:
-    """Names and beats; every event is told two seconds after its end, as a detector would."""
+    """Names and beats; the model sees the alarm from 1 s on, and every event is told two seconds after its end."""
     beats, found, waiting = AlarmBeats(HOME, RATE_HZ), [], list(events)
+    seen = 0
     for start in range(0, len(samples), step):
         chunk = samples[start : start + step]
         beats.push(chunk)
+        rows = np.arange(seen, int((start + len(chunk)) / RATE_HZ / 0.1))
+        seen += len(rows)
+        believed = np.zeros((len(rows), HOME.num_nodes), dtype=bool)
+        believed[rows >= 10, HOME.find("Alarm")] = True
+        beats.watch(believed, 0.1 * (rows + 1))
         over = [each for each in waiting if each.offset_seconds + 2 <= (start + len(chunk)) / RATE_HZ]
         waiting = [each for each in waiting if each not in over]
         found += beats.name(over)
@@ -86,13 +94,27 @@ def test_a_chirp_says_that_the_battery_is_low_and_names_no_kind() -> None:
     assert found == [("Alarm", "chirp")]
 
 
-def test_old_beats_are_no_news_and_memory_is_bounded() -> None:
-    beats = AlarmBeats(HOME, RATE_HZ)
-    beats.push(alarm(Beat.TEMPORAL_THREE, 20.0))
-    quiet = 1e-4 * np.random.default_rng(2).standard_normal(RATE_HZ * 60).astype(np.float32)
-    for _ in range(6):
-        beats.push(quiet)
-    assert [each.beat for each in beats.name([event("Alarm", 0.0, 370.0)])] == [None]
+def test_without_an_alarm_the_decoder_hears_nothing_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    class Counting(BeatDecoder):
+        def push(self, samples: np.ndarray) -> list[BeatVerdict]:
+            heard.append(len(samples))
+            return super().push(samples)
+
+    monkeypatch.setattr(alarm_beats, "BeatDecoder", Counting)
+    beats, quiet = AlarmBeats(HOME, RATE_HZ), 1e-4 * np.random.default_rng(2).standard_normal(RATE_HZ * 60)
+    nothing, seconds = np.zeros((1, HOME.num_nodes), dtype=bool), 0.0
+    believed = nothing.copy()
+    believed[0, HOME.find("Siren")] = True
+    for minute in range(20):
+        beats.push(quiet.astype(np.float32))
+        seconds += 60
+        beats.watch(believed if minute == 9 else nothing, np.array([seconds]))
+        beats.name([])
+        if minute < 9:
+            assert not heard
+    assert sum(heard) / RATE_HZ == pytest.approx(LOOK_BACK_SECONDS + GO_ON_SECONDS, abs=1)
     assert beats._kept._ring.nbytes < 10e6
 
 
