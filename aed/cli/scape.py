@@ -45,6 +45,10 @@ def scape(
         PartName, typer.Option("--part", help="Which side of the fold the clips come from.")
     ] = PartName.TEST,
     fold: Annotated[int, typer.Option("--fold", min=1, help="The fold that tests.")] = 1,
+    inner: Annotated[
+        int | None,
+        typer.Option("--inner", help="To tune on: this fifth of the training side instead, as a recipe's data.inner."),
+    ] = None,
     all_folds: Annotated[
         bool, typer.Option("--all-folds", help="All folds, into OUT/fold1, OUT/fold2 and so on.")
     ] = False,
@@ -96,6 +100,7 @@ def scape(
         "label_map": str(label_map) if label_map else None,
         "part": part.value,
         "fold": fold,
+        "inner": inner,
         "folds": folds,
         "official_folds": official_folds,
         "seed": seed,

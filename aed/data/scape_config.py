@@ -11,6 +11,8 @@ from aed.settings import Settings
 
 Part = Literal["train", "test"]
 
+INNER_PARTS = 5
+"""Parts of a training side where one of them is held out, as many as a recipe's `data.inner` makes."""
 TRAIN_SCENES = 100
 """Scenes of a training part where nobody says how many."""
 
@@ -29,6 +31,8 @@ class ScapeConfig(Settings):
         part: Scenes of the folds that train, or of the fold that tests. In a test part no stretch of audio is used
             twice, and of recordings that share content one alone; a training part begins again when all is used.
         fold: The fold that tests, from 1.
+        inner: Cut the training side once more, and let this part take the place of the fold that tests: to tune on, as
+            with a recipe's `data.inner: {part: INNER}`. The fold itself is in neither part then.
         folds: How many folds the content groups are dealt to.
         official_folds: Take the folds of clips that have official ones from there; the others are dealt.
         seed: Decides the folds between equals, and everything that is drawn.
@@ -48,6 +52,7 @@ class ScapeConfig(Settings):
     label_map: str | None = None
     part: Part = "test"
     fold: int = Field(default=1, ge=1)
+    inner: int | None = Field(default=None, ge=1, le=INNER_PARTS)
     folds: int = Field(default=5, ge=2)
     official_folds: bool = False
     seed: int = Field(default=1, ge=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aed.data.records import Clip, LoadedDataset
 from aed.data.registry import DATASETS
-from aed.data.scape_config import Part, ScapeConfig
+from aed.data.scape_config import INNER_PARTS, Part, ScapeConfig
 from aed.data.source import load_source
 from aed.data.splits import group_folds
 from aed.errors import DataError, OntologyError
@@ -96,6 +96,8 @@ def load_scape_clips(config: ScapeConfig, root: Path | None = None) -> ScapeClip
             unsure[clip.clip_id] = _not_known_absent(concepts, label_map, ontology)
     _check_roles(events, backgrounds)
     folds = fold_of_groups(all_clips.values(), config)
+    if config.inner is not None:
+        folds = _inner_folds(all_clips.values(), folds, config)
     return ScapeClips(_unique(events), _unique(backgrounds), folds, left_out, unsure)
 
 
@@ -122,6 +124,14 @@ def fold_of_groups(clips: Iterable[Clip], config: ScapeConfig) -> dict[str, int]
         return official
     dealt = {clip.group: fold.number for fold in group_folds(rest, config.folds, config.seed) for clip in fold.test}
     return {**dealt, **official}
+
+
+def _inner_folds(clips: Iterable[Clip], fold_of_group: dict[str, int], config: ScapeConfig) -> dict[str, int]:
+    """Fold of each content group of the training side: the tested fold's number for the inner part, 0 for the rest."""
+    assert config.inner is not None
+    training = [clip for clip in clips if clip.labels and fold_of_group[clip.group] != config.fold]
+    inner = {clip.group for clip in group_folds(training, INNER_PARTS, seed=0)[config.inner - 1].test}
+    return {clip.group: config.fold if clip.group in inner else 0 for clip in training}
 
 
 def _load(

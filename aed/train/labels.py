@@ -62,9 +62,9 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
                 near = get_close_matches(label, label_map.labels, n=1)
                 hint = f": did you mean {near[0]!r}?" if near else ""
                 raise DataError(
-                    f"clip '{clip.clip_id}' ({clip.path}) has the label '{label}', which the label map "
-                    f"'{label_map.dataset}' does not hold{hint}; correct the label, or name another map as "
-                    "data.label_map"
+                    f"{', '.join(recipe.data.every_labelled_source)}: clip '{clip.clip_id}' has the label '{label}', "
+                    f"which the label map '{label_map.dataset}' does not hold{hint}; correct the label, or name another "
+                    "map as data.label_map"
                 )
     return {dataset: label_map.restricted(used[dataset]) for dataset, label_map in maps.items()}
 

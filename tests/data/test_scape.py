@@ -216,6 +216,19 @@ def test_folds_of_one_source_are_those_of_a_recipe(sources: Path) -> None:
     assert fold_of_groups([each.clip for each in clips], settings) == expected
 
 
+def test_an_inner_part_is_that_of_a_recipe_and_leaves_the_tested_fold_alone(sources: Path) -> None:
+    settings = config(sources, fold=2, inner=3)
+    outer = load_scape_clips(config(sources, fold=2))
+    test_groups = {each.clip.group for each in outer.of_part("test", 2).events}
+    training = [each.clip for each in outer.events if each.clip.group not in test_groups]
+    expected = {clip.group for clip in group_folds(training, 5, 0)[2].test}
+    loaded = load_scape_clips(settings)
+    inner, rest = ({each.clip.group for each in loaded.of_part(part, 2).events} for part in ("test", "train"))
+    assert inner == expected
+    assert inner | rest == {clip.group for clip in training}
+    assert not inner & rest
+
+
 def test_a_background_must_not_hold_an_event(sources: Path) -> None:
     changes = rooms(sources)
     room = sources / "rooms/clips.csv"

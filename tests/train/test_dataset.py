@@ -335,7 +335,7 @@ def test_an_unknown_label_is_named_with_its_clip_and_the_nearest(tmp_path: Path)
     manifest.write_text(manifest.read_text().replace("3.wav,dog_bark", "3.wav,dog_brak"))
     with pytest.raises(
         DataError,
-        match=r"clip 'clips/3' \(.*/3.wav[)] has the label 'dog_brak', .* 'demo' .*: did you mean 'dog_bark'",
+        match=r"csv:.*: clip 'clips/3' has the label 'dog_brak', .* 'demo' .*: did you mean 'dog_bark'",
     ):
         recipe_taxonomy(tiny_recipe(manifest), None)
 
