@@ -45,12 +45,12 @@ VOLUME_M3 = (20.0, 200.0)
 NOISE_SLOPE = (0.0, 2.0)
 """White to brown."""
 PEAK_DB = (-30.0, -1.0)
-"""Peak of the whole recording, noise included, in dB relative to full scale; it is kept in 16 bits."""
+"""Peak of the whole recording, noise included, in dB relative to full scale; not rounded to 16 bits, as that would add
+noise beyond what is stated."""
 LEAD_SECONDS = (0.3, 2.5)
 CHIRP_LEAD_SECONDS = (1.2, 2.5)
 """A single beep is known by the quiet second before it."""
 TAIL_SECONDS = (0.3, 2.0)
-FULL_SCALE = 32767.0
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,5 @@ def draw_case(beat: Beat, rate_hz: int, generator: np.random.Generator) -> Alarm
 
 
 def _recorded(wave: Wave, peak_db: float) -> np.ndarray:
-    """The sound as a recorder keeps it: at a level of its own, in 16 bits, `(samples,)` float32."""
-    scaled = wave * (gain_from_db(peak_db) / np.max(np.abs(wave)))
-    return np.asarray(np.round(scaled * FULL_SCALE) / FULL_SCALE, dtype=np.float32)
+    """The sound at a recorder's own level, `(samples,)` float32."""
+    return np.asarray(wave * (gain_from_db(peak_db) / np.max(np.abs(wave))), dtype=np.float32)

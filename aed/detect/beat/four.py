@@ -11,6 +11,8 @@ tempo and leave no pause.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,7 @@ from aed.detect.beat.levels import (
     LOUDER_SHARE,
     BeatLevels,
     Beats,
+    Place,
     best_places,
     exact_band,
     loudest_band,
@@ -39,8 +42,7 @@ PULSE_TO_GAP_ROWS = 5
 BEAT_ROWS = 12
 """Before the first pulse and after the last, a fifth of a second away, there is none."""
 LONGEST_BURST_ROWS = 42
-SHORTEST_PERIOD_ROWS = 306
-LONGEST_PERIOD_ROWS = 402
+PERIODS_BEFORE_ROWS = np.arange(-402, -306)
 """4.9 to 6.4 s: the pause may be a tenth longer or shorter, by itself."""
 BURST_SECONDS = 0.7
 REST_SECONDS = 5.0
@@ -60,29 +62,28 @@ LEAST_BURST_DB = 5.5
 """Mean step of one burst. The clearest of a second of noise, of all its bands, reaches 6 to 8 dB; a burst at 0 dB in
 its third-octave band 8."""
 MOST_BURSTS = 8
-LEAST_PAIR_DB = 14.0
+LEAST_PAIR_DB = 13.5
 """Sum of both bursts' mean steps."""
-LEAST_OF_PAIR_DB = 6.0
+LEAST_OF_PAIR_DB = 5.5
 """And each of them."""
 LEAST_STEP_DB = 2.5
 """Of the four steps up, each averaged over both bursts, all but one; a room can hide one."""
-LEAST_OVER_PAUSE_DB = 6.5
+LEAST_OVER_PAUSE_DB = 6.0
 MOST_LOUD_SHARE = 0.16
 """Share of the rows in the pauses that are as loud as half of the step: noise at 0 dB has up to 0.16, a random sound
 that matches two bursts 0.2 to 0.6."""
 CLEAR_OVER_PAUSE_DB = 9.7
 MOST_CLEAR_LOUD_SHARE = 0.06
 """Where the bursts stand out so far, noise is no excuse for more."""
+BESIDE_FACTOR = 2.0
+"""The second before and the second after two bursts are shorter than a pause: chance gives them more loud rows."""
 LEAST_STEADY = 0.85
-MOST_UNLIKE_DB = 9.0
+MOST_UNLIKE_DB = 8.0
 """Between the four pulses, each averaged over both bursts, and between the bursts: one alarm sounds always alike."""
-MOST_SCATTER_DB = 3.5
+MOST_SCATTER_DB = 3.2
 """Mean distance of the eight pulses from their median."""
 LEAST_TONE_DB = 6.0
-"""How far the tone stands out over the bands around it, in the pulses; where it stands out far over its pauses, half
-as far as that."""
-ENOUGH_TONE_DB = 10.0
-"""More is not asked for: a pulse of 0.1 s by itself spreads into the bands around it."""
+"""How far the tone stands out over the bands around it, in the pulses."""
 TONE_NEIGHBOURS = slice(5, 17)
 """Bands that count as around it, on both sides: 0.1 to 0.33 kHz away."""
 DEEPEST_HALF_DB = 8.0
@@ -121,8 +122,22 @@ class FourFinder:
         self._bursts.append(margins)
         levels = self._levels.short.rows(start, stop)
         places = best_places(margins, levels, start, least_db=LEAST_BURST_DB, count=MOST_BURSTS)
-        pairs = [self._two_bursts(place.row, place.band) for place in places]
+        if not places:
+            return []
+        pairs = [self._two_bursts(*pair) for pair in self._pairs(places)]
         return [beats for beats in pairs if beats is not None]
+
+    def _pairs(self, places: list[Place]) -> Iterator[tuple[int, int, int, float]]:
+        """Bursts with the best one a period before each: rows of both, band, and the mean of their steps."""
+        bands = np.array([place.band for place in places])[:, None]
+        rows = np.array([place.row for place in places])[:, None] + PERIODS_BEFORE_ROWS
+        earlier_db = self._bursts.at(rows, bands)
+        ranks = earlier_db + LOUDER_SHARE * self._levels.short.at(rows, bands)
+        best = np.argmax(np.where(np.isnan(ranks), -np.inf, ranks), axis=1)
+        for place, column, candidates, candidates_db in zip(places, best, rows, earlier_db, strict=True):
+            both_db = float(candidates_db[column]), float(self._bursts.rows(place.row, place.row + 1)[0, place.band])
+            if sum(both_db) >= LEAST_PAIR_DB and min(both_db) >= LEAST_OF_PAIR_DB:
+                yield int(candidates[column]), place.row, place.band, sum(both_db) / 2.0
 
     def _burst_margins(self, start: int, stop: int) -> Rows:
         """Mean step of a burst that begins at every row, `(row, band)`: four up, one before and one after it."""
@@ -140,29 +155,19 @@ class FourFinder:
             sums.append(total)
         return most(sums) * np.float32(1.0 / 6.0)
 
-    def _two_bursts(self, row: int, band: int) -> Beats | None:
+    def _two_bursts(self, earlier: int, row: int, band: int, margin_db: float) -> Beats | None:
         """Judge a burst with the one before it."""
-        first, last = max(self._bursts.start, row - LONGEST_PERIOD_ROWS), row - SHORTEST_PERIOD_ROWS
-        if last <= first:
-            return None
-        candidates = self._bursts.rows(first, last)[:, band]
-        earlier = first + int(np.argmax(candidates + LOUDER_SHARE * self._levels.short.rows(first, last)[:, band]))
-        both_db = float(candidates[earlier - first]), float(self._bursts.rows(row, row + 1)[0, band])
         onsets = np.array([earlier, row])
-        if sum(both_db) < LEAST_PAIR_DB or min(both_db) < LEAST_OF_PAIR_DB:
-            return None
-        over_pause_db, loud_share = self._around(onsets, band)
-        most_loud_share = MOST_CLEAR_LOUD_SHARE if over_pause_db >= CLEAR_OVER_PAUSE_DB else MOST_LOUD_SHARE
-        if over_pause_db < LEAST_OVER_PAUSE_DB or loud_share > most_loud_share:
+        if not self._is_quiet_around(onsets, band):
             return None
         pulse_rows = self._best_tempo(onsets, band)
         if pulse_rows is None:
             return None
         levels = self._pulse_levels(onsets, pulse_rows)
         tone = loudest_band(levels, band)
-        if steady_share(levels, tone) < LEAST_STEADY or not _are_alike(levels[:, tone]):
+        if not self._is_quiet_around(onsets, tone) or not _are_alike(levels[:, tone]):
             return None
-        if _over_neighbours_db(levels, tone) < np.clip(0.5 * over_pause_db, LEAST_TONE_DB, ENOUGH_TONE_DB):
+        if steady_share(levels, tone) < LEAST_STEADY or _over_neighbours_db(levels, tone) < LEAST_TONE_DB:
             return None
         return Beats(
             start_seconds=earlier * ROW_SECONDS,
@@ -170,7 +175,7 @@ class FourFinder:
             period_seconds=(row - earlier) * ROW_SECONDS,
             rest_seconds=REST_SECONDS,
             band=exact_band(levels, tone),
-            margin_db=sum(both_db) / 2.0,
+            margin_db=margin_db,
         )
 
     def _best_tempo(self, onsets: Numbers, band: int) -> Numbers | None:
@@ -182,11 +187,8 @@ class FourFinder:
         tempo = int(np.argmax((steps + LOUDER_SHARE * levels.mean(axis=0)).sum(axis=1)))
         return BURSTS_ROWS[tempo] if np.sort(steps[tempo])[1] >= LEAST_STEP_DB else None
 
-    def _around(self, onsets: Numbers, band: int) -> tuple[float, float]:
-        """How far two bursts stand out over the pause between them, and the share of loud rows around them.
-
-        The share is the greatest of those before, between and after the two, as far as known.
-        """
+    def _is_quiet_around(self, onsets: Numbers, band: int) -> bool:
+        """Whether two bursts stand out over the pause between them, and it is quiet before, between and after them."""
         short, (earlier, row) = self._levels.short, (int(onset) for onset in onsets)
         pause = short.rows(earlier + DECAYED_ROWS, row - AROUND_ROWS)[:, band]
         before = short.rows(max(short.start, earlier - BESIDE_ROWS), max(short.start, earlier - AROUND_ROWS))[:, band]
@@ -194,9 +196,10 @@ class FourFinder:
         sound = float(short.at(_pulses_at_all_tempos(onsets), band).mean(axis=(0, 2)).max())
         over_pause_db = sound - float(np.sort(pause)[len(pause) // 2])  # the median; numpy's own takes longer
         loud = sound - min(0.5 * over_pause_db, DEEPEST_HALF_DB)
-        stretches = [stretch for stretch in (pause, before, after) if len(stretch)]
-        shares = [float(np.mean(stretch > loud)) for stretch in stretches]
-        return over_pause_db, max(shares)
+        most_share = MOST_CLEAR_LOUD_SHARE if over_pause_db >= CLEAR_OVER_PAUSE_DB else MOST_LOUD_SHARE
+        beside = [float(np.mean(stretch > loud)) for stretch in (before, after) if len(stretch)]
+        is_quiet = np.mean(pause > loud) <= most_share and max(beside, default=0.0) <= BESIDE_FACTOR * most_share
+        return bool(over_pause_db >= LEAST_OVER_PAUSE_DB and is_quiet)
 
     def _pulse_levels(self, onsets: Numbers, pulse_rows: Numbers) -> Rows:
         """Levels of all bands in every pulse of both bursts, `(pulse, band)`."""

@@ -26,7 +26,7 @@ PIECE_FRAMES = 32
 LOWEST_TONE_HZ = 400.0
 HIGHEST_TONE_HZ = 4500.0
 LOWEST_RATE_HZ = 8_000
-QUIETEST_DB = -100.0
+QUIETEST_DB = -120.0
 """Added as power to every band, so that digital silence has a level: far under the noise of any microphone."""
 
 
@@ -178,8 +178,8 @@ class RowHistory:
         """Rows `start` to `stop`, a view that the next `append` may overwrite."""
         return self._buffer[start - self._first : stop - self._first]
 
-    def at(self, rows: npt.NDArray[np.int64], band: int) -> Rows:
-        """Levels of a band at some rows, shaped as these; NaN where a row is not there yet, or no more."""
+    def at(self, rows: npt.NDArray[np.int64], band: int | npt.NDArray[np.int64]) -> Rows:
+        """Levels at some rows of a band, or of one for each, shaped as the rows; NaN where a row is not there."""
         known = (rows >= self.start) & (rows < self.stop)
         levels = self._buffer[np.where(known, rows - self._first, 0), band]
         return np.where(known, levels, np.float32(np.nan))

@@ -146,20 +146,31 @@ class ThreeFinder:
         if stop <= start:
             return []
         self._next_row = stop
-        margins = [self._triplet_margins(start, stop, beat) for beat in BEATS_ROWS]
+        # the louder of two looks into a pause, at every row from the first that a tempo asks for
+        first = start - 2 * SLOWEST_ROWS - LATER_ROWS
+        pulses = self._levels.pulse.rows(first, self._levels.pulse.stop)
+        pauses = np.maximum(pulses[:-LATER_ROWS], pulses[LATER_ROWS:])
+        margins = [self._triplet_margins(start, stop, beat, pauses, first) for beat in BEATS_ROWS]
         levels = self._levels.pulse.rows(start, stop)
         places = best_places(most(margins), levels, start, least_db=LEAST_TRIPLET_DB, count=MOST_TRIPLETS)
         tempos = [int(np.argmax([margin[place.row - start, place.band] for margin in margins])) for place in places]
         return [_Triplet(place.row, place.band, BEATS_ROWS[tempo]) for place, tempo in zip(places, tempos, strict=True)]
 
-    def _triplet_margins(self, start: int, stop: int, beat: int) -> Rows:
-        """How far three pulses around every row stand out over the gaps and pauses beside them, `(row, band)`."""
+    def _triplet_margins(self, start: int, stop: int, beat: int, pauses: Rows, first: int) -> Rows:
+        """How far three pulses around every row stand out over the gaps and pauses beside them, `(row, band)`.
+
+        Args:
+            start: First row.
+            stop: End of the rows.
+            beat: Rows from onset to onset.
+            pauses: How loud a pause would be that is looked at from a row on, `(row, band)`.
+            first: Number of the first row of `pauses`.
+        """
         pulse, gap = self._levels.pulse, self._levels.gap
         pulses = (-beat, 0, beat)
         gaps = [shift - PULSE_TO_GAP_ROWS for shift in pulses]
-        pauses = (-2 * beat - LATER_ROWS, -2 * beat, 2 * beat, 2 * beat + LATER_ROWS)
         quiet = [gap.rows(start + shift, stop + shift) for shift in gaps]
-        quiet += [pulse.rows(start + shift, stop + shift) for shift in pauses]
+        quiet += [pauses[start + shift - first : stop + shift - first] for shift in (-2 * beat - LATER_ROWS, 2 * beat)]
         return least([pulse.rows(start + shift, stop + shift) for shift in pulses]) - most(quiet)
 
     def _two_periods(self, triplet: _Triplet) -> Beats | None:

@@ -71,6 +71,16 @@ def test_any_rate_will_do(beat: Beat, rate_hz: int) -> None:
     assert verdict.start_seconds == pytest.approx(1.0, abs=0.12)
 
 
+@pytest.mark.parametrize("tempo", [0.9, 1.1])
+@pytest.mark.parametrize("beat", KINDS)
+def test_an_alarm_that_sounds_from_the_start_is_recognised(beat: Beat, tempo: float) -> None:
+    sound = make_alarm(beat, Tone.PIEZO, RATE_HZ, np.random.default_rng(1), periods=2.4, tempo=tempo)
+    noise = 0.001 * np.random.default_rng(2).standard_normal(len(sound.samples) + RATE_HZ)
+    assert kinds(decode_beats(np.pad(sound.samples, (RATE_HZ // 4, RATE_HZ * 3 // 4)) + noise, RATE_HZ)) == {
+        KINDS[beat]
+    }
+
+
 def chirping(gaps_seconds: list[float]) -> np.ndarray:
     generator = np.random.default_rng(6)
     samples = 0.003 * generator.standard_normal(int((sum(gaps_seconds) + 5.0) * RATE_HZ))
