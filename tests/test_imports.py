@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.pretrain",),
     ("aed.train", "aed.detect", "aed.explain"),
     ("aed.study", "aed.monitor"),
+    ("aed.export",),
     ("aed.api",),
     ("aed.cli",),
     ("aed.__main__",),
@@ -59,6 +60,7 @@ TRAINING_EXTRA = frozenset(
 # Where the training extra may be imported at the head of a file. Everywhere else: inside the function that needs it.
 TRAINING_SIDE = (
     "aed.explain",
+    "aed.export",
     "aed.encoder",
     "aed.tree",
     "aed.features",
