@@ -22,7 +22,7 @@ from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
 from aed.errors import AudioError, ConfigError, missing_extra
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.scorer.tempered import TemperedScorer
 

@@ -177,6 +177,7 @@ def test_no_package_is_a_drawer_for_everything() -> None:
     [
         ("import aed", TRAINING_EXTRA | {"numpy", "pydantic", "networkx", "typer", "rich"}),
         ("import aed.cli.main", TRAINING_EXTRA),
+        ("import aed.api, aed.scorer.onnx", TRAINING_EXTRA | {"networkx"}),
     ],
 )
 def test_starting_is_light(statement: str, forbidden: frozenset[str]) -> None:

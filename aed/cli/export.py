@@ -45,6 +45,12 @@ def _export(
             "where they are here.",
         ),
     ] = None,
+    rows_per_block: Annotated[
+        int | None,
+        typer.Option(
+            "--rows-per-block", help="Decisions at once, in place of the model's: more are faster, and later known."
+        ),
+    ] = None,
     held_out: Annotated[
         bool | None,
         typer.Option(
@@ -66,7 +72,12 @@ def _export(
     if out.suffix != ".onnx":
         raise ConfigError(f"--out {out}: expected a name that ends in .onnx")
     found = export_model(
-        model, out, int8=int8, calibrate_on=calibrate_on, held_out=int8 if held_out is None else held_out
+        model,
+        out,
+        int8=int8,
+        calibrate_on=calibrate_on,
+        rows_per_block=rows_per_block,
+        held_out=int8 if held_out is None else held_out,
     )
     if as_json:
         typer.echo(json.dumps(_to_dict(found), indent=2))
@@ -98,4 +109,7 @@ def _print(found: Export) -> None:
         )
     elif found.no_held_out is not None:
         typer.echo(f"not compared on a test fold: {found.no_held_out}", err=True)
+    typer.echo(
+        f"{found.rows_per_block} decisions at once, known {found.delay_seconds:.1f} s after the sound at the latest"
+    )
     typer.echo(f"written: {found.path} ({found.variants[-1].precision})")

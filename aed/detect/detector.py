@@ -24,6 +24,9 @@ from aed.scorer.protocol import Scorer
 from aed.settings import Settings
 from aed.timebase import seconds_from_samples
 
+READ_SECONDS = 2.0
+"""What is decoded of a file at a time: ten seconds of stereo are several megabytes."""
+
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
 RowsCallback = Callable[[np.ndarray], None]
@@ -215,7 +218,7 @@ def detect_file(
     """
     detector = Detector(scorer, config if config is not None else DetectorConfig(), on_rows)
     events: list[Event] = []
-    for samples in stream_audio(path, scorer.layout.rate_hz):
+    for samples in stream_audio(path, scorer.layout.rate_hz, READ_SECONDS):
         events += detector.push(samples)
         if on_samples is not None:
             on_samples(samples)

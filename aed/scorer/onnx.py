@@ -19,7 +19,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from aed.errors import ConfigError, ModelError
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.checks import clip_samples, numbers
 from aed.scorer.onnx_card import BLOCK_OUTPUT, CLIP_OUTPUT, INPUT, OnnxCard
 from aed.scorer.protocol import BlockLayout

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from aed.errors import ModelError, OntologyError
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import BlockLayout
 
 FORMAT = "aed-onnx-1"

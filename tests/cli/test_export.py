@@ -92,7 +92,7 @@ def test_prints_a_table_or_json(single_export: Made, tmp_path: Path, monkeypatch
         return export
 
     monkeypatch.setattr(aed.export.export, "export_model", export_again)
-    result = aed_cli("export", folder, "--to", "onnx", "--int8", "--calibrate-on", tmp_path)
+    result = aed_cli("export", folder, "--to", "onnx", "--int8", "--calibrate-on", tmp_path, "--rows-per-block", 32)
     assert result.exit_code == 0, result.output
     assert "largest difference of P" in " ".join(result.stdout.split())
     assert result.stdout.endswith(f"written: {export.path} (float32)\n")
@@ -102,6 +102,7 @@ def test_prints_a_table_or_json(single_export: Made, tmp_path: Path, monkeypatch
             "out": folder.parent / "fold1.onnx",
             "int8": True,
             "calibrate_on": tmp_path,
+            "rows_per_block": 32,
             "held_out": True,
         }
     ]

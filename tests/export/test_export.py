@@ -10,7 +10,8 @@ import onnx
 import pytest
 
 import aed.export.export
-from aed.errors import DataError, ModelError
+from aed.detect.detector import Detector, DetectorConfig
+from aed.errors import ConfigError, DataError, ModelError
 from aed.export.export import Export, export_model
 from aed.export.held_out import compare_on_test_fold
 from aed.export.parity import compare
@@ -96,6 +97,29 @@ def test_a_graph_that_answers_otherwise_is_not_written(
     with pytest.raises(ModelError, match=r"differs from the trained model by .* in P, expected at most -1"):
         export_model(run, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_more_decisions_at_once_are_later_known_and_the_same(
+    multi_export: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, export = multi_export
+    graph = onnx.load(export.path)
+    monkeypatch.setattr(aed.export.export, "onnx_graph", lambda model: graph)
+    monkeypatch.setattr(aed.export.export, "LARGEST_FLOAT_DIFFERENCE", 0.1)  # this graph is the one in 8 bits
+    longer = export_model(model, tmp_path / "x.onnx", rows_per_block=20)
+    assert (export.rows_per_block, longer.rows_per_block) == (8, 20)
+    assert longer.delay_seconds == pytest.approx(export.delay_seconds + 12 * 0.08)
+    noise = np.random.default_rng(0).normal(0, 0.1, 50_000).astype(np.float32)
+    rows = []
+    for path in (export.path, longer.path):
+        scorer, seen = load_scorer(path), []
+        detector = Detector(scorer, DetectorConfig(smoothing="none"), on_rows=seen.append)
+        detector.push(noise)
+        detector.flush()
+        rows.append(np.concatenate(seen))
+    np.testing.assert_allclose(*rows, atol=1e-5)
+    with pytest.raises(ConfigError, match="at least 1 row, got 0"):
+        export_model(model, tmp_path / "x.onnx", rows_per_block=0)
 
 
 def test_the_largest_difference_is_found_wherever_it_is() -> None:
