@@ -17,13 +17,13 @@ import numpy as np
 
 from aed.audio.read import inspect, read_audio
 from aed.audio.resample import Resampler
-from aed.detect.calibration import HedgeCalibration, read_calibration
+from aed.detect.calibration import HedgeCalibration, parse_calibration, read_calibration
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
-from aed.detect.thresholds import NodeThresholds, read_thresholds
+from aed.detect.thresholds import NodeThresholds, parse_thresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, missing_extra
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.scorer.tempered import TemperedScorer
 
@@ -33,6 +33,7 @@ Sound = Path | str | np.ndarray
 LONGEST_CLIP_SECONDS = 300.0
 """A longer recording holds many sounds: one answer for it means little and takes much memory."""
 TOP_LEAVES = 5
+EXPORTED_SUFFIX = ".onnx"
 MIN_PROBABILITY = 0.5
 """How sure an answer of a model must be that was not calibrated."""
 
@@ -194,28 +195,47 @@ class LoadedModel:
         return np.concatenate([resampler.push(samples.astype(np.float32)), resampler.flush()])
 
 
-def load(folder: Path | str, *, device: str = "cpu") -> LoadedModel:
-    """Load a trained model, such as "runs/esc10/fold1".
+def load(model: Path | str, *, device: str = "cpu") -> LoadedModel:
+    """Load a trained model, such as "runs/esc10/fold1" or "home.onnx".
 
     Args:
-        folder: The model's folder.
-        device: Where to compute: "cpu" or "cuda".
+        model: The model's folder, or what 'aed export' made of it.
+        device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
 
     Raises:
-        ModelError: The folder holds no whole model.
+        ModelError: There is no whole model.
         ConfigError: The device is unknown or not there.
-        MissingExtraError: torch is not installed.
+        MissingExtraError: It is a folder, and torch is not installed.
     """
-    return LoadedModel(load_scorer(folder, device), read_calibration(Path(folder)), read_thresholds(Path(folder)))
+    if not is_exported(model):
+        return LoadedModel(load_scorer(model, device), read_calibration(Path(model)), read_thresholds(Path(model)))
+    from aed.scorer.onnx import load_scorer as load_exported
+
+    scorer = load_exported(model, device)
+    calibration, thresholds = scorer.card.calibration, scorer.card.thresholds
+    return LoadedModel(
+        scorer,
+        parse_calibration(calibration, str(model)) if calibration is not None else None,
+        parse_thresholds(thresholds, str(model)) if thresholds is not None else None,
+    )
 
 
-def load_scorer(folder: Path | str, device: str = "cpu") -> Scorer:
-    """Load a model folder with the backend that can read it; see `load`."""
+def is_exported(model: Path | str) -> bool:
+    """Return whether this names an exported model, which needs no torch."""
+    return Path(model).suffix.lower() == EXPORTED_SUFFIX
+
+
+def load_scorer(model: Path | str, device: str = "cpu") -> Scorer:
+    """Load a model with the backend that can read it, not calibrated; see `load`."""
+    if is_exported(model):
+        from aed.scorer.onnx import load_scorer as load_exported
+
+        return load_exported(model, device)
     try:
         from aed.scorer.pytorch import load_scorer as load_with_torch
     except ImportError as error:
-        raise missing_extra("Loading a trained model", "train") from error
-    return load_with_torch(folder, device)
+        raise missing_extra("Loading a model that was not exported", "train") from error
+    return load_with_torch(model, device)
 
 
 def _prediction(taxonomy: Taxonomy, probabilities: np.ndarray, min_probability: float) -> Prediction:

@@ -157,9 +157,9 @@ class TreeModel(nn.Module):
             Scores of shape (batch, node), or (batch, window, node) where `keep` is given.
         """
         embeddings = self.encoder(frames)
-        return self._decide(embeddings if keep is None else embeddings[:, None], keep)
+        return self.decide(embeddings if keep is None else embeddings[:, None], keep)
 
-    def _decide(self, embeddings: Tensor, keep: Tensor | None = None) -> NodeScores:
+    def decide(self, embeddings: Tensor, keep: Tensor | None = None) -> NodeScores:
         """One decision from embeddings over time: (..., time, dim), perhaps only some of them -> (..., node)."""
         if self.config.time_pooling is None:
             scores: NodeScores = self.head(pool_over_time(embeddings, keep))
@@ -180,12 +180,22 @@ class TreeModel(nn.Module):
         Returns:
             (batch, layout.rows_per_block, node) log P; embeddings whose receptive field leaves the block are not used.
         """
-        step, window = self.embedding_samples, self.config.window
+        return self.decide_windows(self.embed(samples))
+
+    def decide_windows(self, embeddings: Tensor) -> Tensor:
+        """Score the sliding windows of blocks from the embeddings of whole blocks.
+
+        Args:
+            embeddings: (batch, time, dim), those without their context too.
+
+        Returns:
+            (batch, row, node) log P.
+        """
+        window = self.config.window
         around = (window.window_embeddings - window.row_embeddings) // 2
-        context = self.layout.lead_samples // step - around
-        embeddings = self.embed(samples)[:, context:-context]
-        windows = embeddings.unfold(1, window.window_embeddings, window.row_embeddings)
-        return self._decide(windows.transpose(-1, -2)).log_p
+        context = self.layout.lead_samples // self.embedding_samples - around
+        windows = embeddings[:, context:-context].unfold(1, window.window_embeddings, window.row_embeddings)
+        return self.decide(windows.transpose(-1, -2)).log_p
 
     def save(self, folder: Path | str) -> None:
         """Write a model folder; see `write_model_folder`.

@@ -1,10 +1,12 @@
 """How fast `aed detect` is on a long recording, and how much memory it takes: on one core, from the file to the events.
 
-    python benchmarks/detect_hour.py [--model runs/esc10/fold1] [--hours 1] [--rate 44100] [--json]
+    python benchmarks/detect_hour.py [--model runs/esc10/fold1 fold1.onnx ...] [--hours 1] [--rate 44100] [--json]
 
 Makes the recording by formula, detects in it in a process of its own that may use one core, and does the same with
-one minute: the difference of the two peaks is what an hour costs in memory. Without `--model` a network of the
-default size with random weights is used, which is as fast as a trained one.
+one minute: the difference of the two peaks is what an hour costs in memory, and the difference of the two times is what
+the hour costs without the start of Python and the loading of the model. Several models, such as a folder and its
+exports, take turns. Without `--model` a network of the default size with random weights is used, which is as fast as a
+trained one.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Measurement:
     """What one call of `aed detect` took.
 
     Attributes:
+        model: Name of the model's folder or file.
         recording_seconds: Length of the recording.
         wall_seconds: Time by the clock, the start of Python and the loading of the model included.
         cpu_seconds: Time that the core worked for it: less than by the clock where other programs ran beside it.
@@ -64,6 +67,7 @@ class Measurement:
         num_events: Events found.
     """
 
+    model: str
     recording_seconds: int
     wall_seconds: float
     cpu_seconds: float
@@ -72,7 +76,7 @@ class Measurement:
 
     def __str__(self) -> str:
         return (
-            f"{self.recording_seconds:>6} s of sound: {self.wall_seconds:6.2f} s by the clock "
+            f"{self.model}: {self.recording_seconds:>6} s of sound: {self.wall_seconds:6.2f} s by the clock "
             f"({self.recording_seconds / self.wall_seconds:.0f}x real time), {self.cpu_seconds:6.2f} s of one core "
             f"({self.recording_seconds / self.cpu_seconds:.0f}x), {self.peak_mib:.0f} MiB, {self.num_events} found"
         )
@@ -96,6 +100,7 @@ def measure(recording: Path, seconds: int, model: Path, draw: bool) -> Measureme
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit(f"this command failed: {' '.join(command)}")
     return Measurement(
+        model=model.name,
         recording_seconds=seconds,
         wall_seconds=round(wall_seconds, 2),
         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
@@ -104,29 +109,38 @@ def measure(recording: Path, seconds: int, model: Path, draw: bool) -> Measureme
     )
 
 
+def without_start(short: Measurement, long: Measurement) -> str:
+    """Say how fast one model is once it is loaded."""
+    seconds = long.recording_seconds - short.recording_seconds
+    cpu_seconds = max(long.cpu_seconds - short.cpu_seconds, 0.01)
+    return f"{long.model}: {seconds / cpu_seconds:.0f}x real time of one core without the start"
+
+
 def main() -> None:
     """Measure one minute and the whole recording, and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="folder of a trained model")
+    parser.add_argument("--model", type=Path, nargs="+", help="folders of trained models, or .onnx files")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--rate", type=int, default=44_100, help="sample rate of the recording in Hz")
     parser.add_argument("--draw", action="store_true", help="draw the timeline too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        model = options.model or Path(name) / "model"
+        models = options.model or [Path(name) / "model"]
         if options.model is None:
-            make = multiprocessing.get_context("spawn").Process(target=write_model, args=(model,))
+            make = multiprocessing.get_context("spawn").Process(target=write_model, args=(*models,))
             make.start()
             make.join()
         results = []
         for seconds in (60, round(options.hours * 3600)):
             recording = Path(name) / f"{seconds}.wav"
             write_recording(recording, seconds, options.rate)
-            results.append(measure(recording, seconds, model, options.draw))
-    print(
-        json.dumps([asdict(result) for result in results], indent=2) if options.json else "\n".join(map(str, results))
-    )
+            results += [measure(recording, seconds, model, options.draw) for model in models]
+    pairs = [(results[place], results[place + len(models)]) for place in range(len(models))]
+    if options.json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        print("\n".join([*map(str, results), *(without_start(*pair) for pair in pairs)]))
 
 
 if __name__ == "__main__":

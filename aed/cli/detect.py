@@ -60,7 +60,9 @@ def _detect(
     sounds: Annotated[
         list[Path], typer.Argument(help="Recordings, and folders to search for them.", metavar="SOUND...")
     ],
-    model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1.")],
+    model: Annotated[
+        Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1, or its .onnx file.")
+    ],
     output_format: Annotated[
         OutputFormat,
         typer.Option("--format", help="How to write the events; audacity and raven are for one recording."),

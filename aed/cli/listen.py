@@ -36,7 +36,9 @@ def _listen(
     source: Annotated[
         str, typer.Argument(help="mic:, mic:NAME, a file, file:NAME, or an address such as rtsp://camera/stream.")
     ],
-    model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1.")],
+    model: Annotated[
+        Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1, or its .onnx file.")
+    ],
     output_format: Annotated[
         LiveFormat, typer.Option("--format", help="Lines for people, or JSON, one object a line.")
     ] = LiveFormat.TEXT,

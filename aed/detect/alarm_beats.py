@@ -21,14 +21,16 @@ import numpy as np
 
 from aed.detect.beat import BeatDecoder, BeatKind, BeatVerdict
 from aed.detect.event import Event
-from aed.ontology.graph import load_ontology
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.timebase import samples_from_seconds, seconds_from_samples
 
-ALARM = "/m/07pp_mv"
-"""AudioSet's *Alarm*."""
-KIND_OF_ALARM = {BeatKind.TEMPORAL_THREE: "/m/01y3hg", BeatKind.TEMPORAL_FOUR: "aed:carbon_monoxide_alarm"}
-"""Beat -> concept: *Smoke detector, smoke alarm* and our *Carbon monoxide alarm*."""
+ALARM, SAFETY_ALARM = "/m/07pp_mv", "aed:safety_alarm"
+"""AudioSet's *Alarm* and our *Safety alarm* below it."""
+KINDS_OF_ALARM = {
+    BeatKind.TEMPORAL_THREE: ("/m/01y3hg", SAFETY_ALARM, ALARM),
+    BeatKind.TEMPORAL_FOUR: ("aed:carbon_monoxide_alarm", SAFETY_ALARM, ALARM),
+}
+"""Beat -> concepts, the deepest first: *Smoke detector, smoke alarm*, and our *Carbon monoxide alarm*."""
 PERIOD_SECONDS = {BeatKind.TEMPORAL_THREE: 4.0, BeatKind.TEMPORAL_FOUR: 6.0, BeatKind.CHIRP: 60.0}
 """What sounds within a period of the last pulse that is known belongs to the beat: its own pulse is known a little
 later than the event."""
@@ -155,12 +157,9 @@ class AlarmBeats:
         return max(over, key=lambda verdict: verdict.num_periods, default=None)
 
     def _node_of(self, kind: BeatKind) -> int | None:
-        """The node that a beat names, or the nearest one above that is still an alarm."""
-        if kind not in KIND_OF_ALARM:
-            return None
-        path = load_ontology().path(KIND_OF_ALARM[kind])
-        nodes = (self._taxonomy.node_for_concept(concept) for concept in reversed(path))
-        return next((node for node in nodes if node in self._alarms), None)
+        """The node that a beat names, or the nearest one above that is still an alarm; None where there is none."""
+        nodes = (self._taxonomy.node_for_concept(concept) for concept in KINDS_OF_ALARM.get(kind, ()))
+        return next((node for node in nodes if node is not None), None)
 
 
 class _Told(NamedTuple):
@@ -208,8 +207,7 @@ class _LastSamples:
 
 
 def _alarm_nodes(taxonomy: Taxonomy) -> frozenset[int]:
-    """*Alarm* and what stands below it in the ontology, as far as the tree has it."""
-    ontology = load_ontology()
-    concepts = {ALARM} | ontology.descendants(ALARM)
-    nodes = (taxonomy.node_for_concept(concept) for concept in concepts)
-    return frozenset(node for node in nodes if node is not None)
+    """*Alarm*, as far as the tree has it, the alarms that a beat names, and all that stands below them in the tree."""
+    concepts = {concept for of_kind in KINDS_OF_ALARM.values() for concept in of_kind}
+    tops = [node for node in map(taxonomy.node_for_concept, concepts) if node is not None]
+    return frozenset(np.flatnonzero(taxonomy.ancestor_matrix[:, tops].any(axis=1)).tolist())

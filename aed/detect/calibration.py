@@ -1,6 +1,6 @@
 """What a model was calibrated to: probabilities that mean what they say, and how sure an answer must be.
 
-It lies in the model's folder as `calibration.json` and holds for the weights beside it only.
+It lies in the model's folder as `calibration.json`, holds for the weights beside it only, and goes into their export.
 """
 
 from __future__ import annotations
@@ -72,16 +72,33 @@ def read_calibration(folder: Path) -> HedgeCalibration | None:
     if not path.exists():
         return None
     try:
-        calibration = HedgeCalibration.model_validate_json(path.read_bytes())
-    except (OSError, pydantic.ValidationError) as error:
-        why = " ".join(str(error).split())
-        raise ModelError(f"{path}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); calibrate anew with 'aed calibrate'") from error
+    calibration = parse_calibration(content, str(path))
     if calibration.weights != (found := weights_digest(folder)):
         raise ModelError(
             f"{path}: made for weights {calibration.weights}, but those in this folder are {found}: calibrate anew "
             "with 'aed calibrate', or remove it"
         )
     return calibration
+
+
+def parse_calibration(content: bytes | str, name: str) -> HedgeCalibration:
+    """Read the content of such a file.
+
+    Args:
+        content: JSON.
+        name: Where it lies, for messages.
+
+    Raises:
+        ModelError: It is damaged.
+    """
+    try:
+        return HedgeCalibration.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{name}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error
 
 
 def weights_digest(folder: Path) -> str:

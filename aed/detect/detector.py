@@ -22,10 +22,13 @@ from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.settings import Settings
 from aed.timebase import rows_from_seconds, seconds_from_samples
+
+READ_SECONDS = 2.0
+"""What is decoded of a file at a time: ten seconds of stereo are several megabytes."""
 
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
@@ -240,7 +243,7 @@ def detect_file(
     """
     detector = Detector(scorer, config if config is not None else DetectorConfig(), on_rows)
     events: list[Event] = []
-    for samples in stream_audio(path, scorer.layout.rate_hz):
+    for samples in stream_audio(path, scorer.layout.rate_hz, READ_SECONDS):
         events += detector.push(samples)
         if on_samples is not None:
             on_samples(samples)

@@ -15,7 +15,7 @@ import numpy as np
 from aed.detect.event import Event
 from aed.detect.timeline import Timeline
 from aed.drawing import check_drawing, save_drawing
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

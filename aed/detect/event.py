@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 
 
 @dataclass(frozen=True)

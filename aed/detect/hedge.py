@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 
 
 class Hedge:

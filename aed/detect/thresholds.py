@@ -1,6 +1,6 @@
 """How sure each node must be so that a wished rate of false alarms holds; kept in the model's folder.
 
-It lies there as `thresholds.json` and holds for the weights beside it, and for the detector's settings that it names.
+It lies there as `thresholds.json`, holds for the weights beside it only, and goes into their export.
 """
 
 from __future__ import annotations
@@ -84,13 +84,30 @@ def read_thresholds(folder: Path) -> NodeThresholds | None:
     if not path.exists():
         return None
     try:
-        thresholds = NodeThresholds.model_validate_json(path.read_bytes())
-    except (OSError, pydantic.ValidationError) as error:
-        why = " ".join(str(error).split())
-        raise ModelError(f"{path}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); calibrate anew with 'aed calibrate'") from error
+    thresholds = parse_thresholds(content, str(path))
     if thresholds.weights != (found := weights_digest(folder)):
         raise ModelError(
             f"{path}: made for weights {thresholds.weights}, but those in this folder are {found}: calibrate anew with "
             "'aed calibrate', or remove it"
         )
     return thresholds
+
+
+def parse_thresholds(content: bytes | str, name: str) -> NodeThresholds:
+    """Read the content of such a file.
+
+    Args:
+        content: JSON.
+        name: Where it lies, for messages.
+
+    Raises:
+        ModelError: It is damaged.
+    """
+    try:
+        return NodeThresholds.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{name}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error

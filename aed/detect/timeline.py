@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import BlockLayout
 from aed.timebase import seconds_from_samples
 

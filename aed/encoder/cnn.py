@@ -79,7 +79,7 @@ class CnnEncoder(Encoder):
         maps = frames[:, None].contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             maps = block(maps)
-        over_time: Tensor = self.mean_over_mel(maps)[..., 0]
+        over_time: Tensor = self.mean_over_mel(maps).squeeze(-1)
         for block in self.temporal:
             over_time = over_time + block(over_time)
         return over_time.transpose(1, 2)

@@ -11,7 +11,6 @@ Several parents mean *or*: a *Hiss* stands under *Cat*, *Snake* and *Steam*, and
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -20,6 +19,7 @@ from pathlib import Path
 import networkx as nx
 
 from aed.errors import OntologyError
+from aed.ontology.suggestion import close_names, suggestion
 from aed.resources import ontology_folder
 
 ROOT_ID = "aed:sound"
@@ -192,21 +192,6 @@ class Ontology:
         merged = {**self.concepts, **new}
         primary = {child: parent for child, parent in self.primary.items() if parent in merged[child].parents}
         return Ontology(merged, primary)
-
-
-def close_names(wrong: str, names: Iterable[str], count: int = 4) -> list[str]:
-    """Return up to `count` names that are spelt like `wrong` or hold it as a part."""
-    by_folded = {name.casefold(): name for name in names}
-    folded = wrong.casefold()
-    parts = sorted((name for name in by_folded if folded and folded in name), key=len)
-    close = difflib.get_close_matches(folded, by_folded, n=count)
-    return [by_folded[name] for name in dict.fromkeys([*parts, *close])][:count]
-
-
-def suggestion(wrong: str, names: Iterable[str]) -> str:
-    """Return the tail of an error message that names what was perhaps meant; "" where nothing is close."""
-    close = close_names(wrong, names)
-    return ": did you mean " + " or ".join(f"'{name}'" for name in close) + "?" if close else ""
 
 
 @cache

@@ -15,7 +15,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from aed.errors import OntologyError
-from aed.ontology.graph import Ontology, load_ontology, suggestion
+from aed.ontology.graph import Ontology, load_ontology
+from aed.ontology.suggestion import suggestion
 from aed.ontology.taxonomy import Task
 from aed.resources import ontology_folder
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.errors import OntologyError
-from aed.ontology.graph import suggestion
+from aed.ontology.suggestion import suggestion
 
 Task = Literal["single", "multi"]
 Kind = Literal["root", "concept", "residual", "none"]

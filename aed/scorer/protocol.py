@@ -22,7 +22,7 @@ from aed.timebase import seconds_from_samples
 if TYPE_CHECKING:
     import numpy as np
 
-    from aed.ontology.taxonomy import Taxonomy
+    from aed.ontology.structure import Taxonomy
 
 
 @dataclass(frozen=True)

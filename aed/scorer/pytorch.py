@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aed.errors import AudioError, ConfigError, ModelError
+from aed.errors import ConfigError
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
+from aed.scorer.checks import clip_samples, numbers
 from aed.scorer.protocol import BlockLayout
 
 DEFAULT_BATCH_BLOCKS = 1
@@ -56,7 +57,7 @@ class PyTorchScorer:
             with torch.inference_mode():
                 log_p = self._model.score_windows(torch.from_numpy(full).to(self._device))
             scores[start : start + len(batch)] = log_p[: len(batch)].float().cpu().numpy()
-        return _numbers(scores)
+        return numbers(scores)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a clip as a whole; one shorter than a window is filled up with silence.
@@ -71,13 +72,10 @@ class PyTorchScorer:
             AudioError: There is no sample, or more than one channel.
             ModelError: The model gives no number.
         """
-        if samples.ndim != 1 or len(samples) == 0:
-            raise AudioError(f"expected at least one sample of one channel, shape (samples,), got {samples.shape}")
-        missing = max(0, self.layout.window_samples - len(samples))
-        clip = np.pad(samples.astype(np.float32, copy=False), (0, missing))
+        clip = clip_samples(samples, self.layout.window_samples)
         with torch.inference_mode():
             log_p = self._model.score_clips(torch.from_numpy(clip[None]).to(self._device)).log_p
-        return _numbers(log_p[0].float().cpu().numpy())
+        return numbers(log_p[0].float().cpu().numpy())
 
 
 def load_scorer(folder: Path | str, device: str = "cpu") -> PyTorchScorer:
@@ -88,13 +86,6 @@ def load_scorer(folder: Path | str, device: str = "cpu") -> PyTorchScorer:
         ConfigError: The device is unknown or not there.
     """
     return PyTorchScorer(TreeModel.load(folder), device)
-
-
-def _numbers(scores: np.ndarray) -> np.ndarray:
-    """Refuse log P that is no number: every comparison with it fails, and a detector would report silence."""
-    if np.isnan(scores).any():
-        raise ModelError("the model gives log P = nan: its weights are damaged or its training diverged; train it anew")
-    return scores
 
 
 def _usable_device(name: str) -> torch.device:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aed.ontology.taxonomy import Taxonomy
+from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import BlockLayout, Scorer
 
 FloatArray = npt.NDArray[np.float32]

@@ -63,8 +63,8 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
                 hint = f": did you mean {near[0]!r}?" if near else ""
                 raise DataError(
                     f"{', '.join(recipe.data.every_labelled_source)}: clip '{clip.clip_id}' has the label '{label}', "
-                    f"which the label map '{label_map.dataset}' does not hold{hint}; correct the label, or name another "
-                    "map as data.label_map"
+                    f"which the label map '{label_map.dataset}' does not hold{hint}; correct the label, or name "
+                    "another map as data.label_map"
                 )
     return {dataset: label_map.restricted(used[dataset]) for dataset, label_map in maps.items()}
 

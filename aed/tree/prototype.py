@@ -13,13 +13,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from aed.ontology.taxonomy import Taxonomy
 from aed.tree.head import NodeScores, TreeHead
 from aed.tree.leaf_sums import LeafSums
 from aed.tree.structure import TreeStructure
 
+_SHORTEST = 1e-12
+"""Length of a vector of zeros: no division by none."""
 _FIRST_SCALE = 10.0
 """Of the cosines: a softmax over ten leaves can then put 0.999 on one."""
 
@@ -42,7 +43,13 @@ class PrototypeSoftmaxHead(TreeHead):
     def forward(self, embedding: Tensor) -> NodeScores:
         """Score all nodes; see `TreeHead.forward`."""
         with torch.autocast(embedding.device.type, enabled=False):
-            prototypes = normalize((self.structure.paths @ self.direction)[self._leaves], dim=-1)
-            cosines = normalize(embedding.float(), dim=-1) @ prototypes.T
+            prototypes = _unit_length((self.structure.paths @ self.direction)[self._leaves])
+            cosines = _unit_length(embedding.float()) @ prototypes.T
             scores: NodeScores = self.leaf_sums(self.log_scale.exp() * cosines)
             return scores
+
+
+def _unit_length(vectors: Tensor) -> Tensor:
+    """Scale to a length of one, (..., dim); torch's normalize() writes the length's shape into an exported graph."""
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return vectors / lengths.clamp_min(_SHORTEST)

@@ -40,9 +40,9 @@ def pool_decisions(scores: NodeScores, config: TimePoolingConfig, keep: Tensor |
     Returns:
         Scores of shape (..., node), float32.
     """
-    powers, times = config.exponent * scores.log_p, scores.log_p.shape[-2]
+    powers = config.exponent * scores.log_p
     if keep is None:
-        count = torch.full(powers.shape[:-2], float(times), device=powers.device)
+        count = torch.ones_like(powers[..., 0]).sum(dim=-1)  # an export would take the number for a constant
     else:
         powers, count = powers.masked_fill(~keep[..., None], -torch.inf), keep.sum(dim=-1).float()
     log_p = (powers.logsumexp(dim=-2) - count.log()[..., None]) / config.exponent

@@ -7,10 +7,11 @@ import pytest
 
 from aed.audio.alarms import Beat, Tone, make_alarm
 from aed.detect import alarm_beats
-from aed.detect.alarm_beats import GO_ON_SECONDS, LOOK_BACK_SECONDS, AlarmBeats
+from aed.detect.alarm_beats import GO_ON_SECONDS, KINDS_OF_ALARM, LOOK_BACK_SECONDS, AlarmBeats
 from aed.detect.beat import BeatDecoder, BeatVerdict
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.event import Event, by_onset
+from aed.ontology.graph import load_ontology
 from aed.ontology.user_tree import load_tree
 from aed.scorer.protocol import BlockLayout
 
@@ -69,6 +70,12 @@ def test_a_beat_names_the_alarm_once_two_periods_are_heard(beat: Beat, name: str
     assert found[1] == (name, str(beat))
     assert found[2] == ("Dog", None)
     assert found[3] == (name, str(beat))
+
+
+def test_the_concepts_are_those_of_the_ontology() -> None:
+    ontology = load_ontology()
+    for concepts in KINDS_OF_ALARM.values():
+        assert [each for each in reversed(ontology.path(concepts[0])) if each in concepts] == list(concepts)
 
 
 @pytest.mark.parametrize("beat", [Beat.CONTINUOUS, Beat.REVERSING_LORRY, Beat.ALARM_CLOCK])

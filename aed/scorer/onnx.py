@@ -1,0 +1,127 @@
+"""The scorer's onnxruntime backend: an exported model behind the protocol. No torch here.
+
+Blocks go through the graph one by one, on one thread: the same block gives the same bits, however many were ready.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,  # onnxruntime's own error of that name
+    RuntimeException,
+)
+
+from aed.errors import ConfigError, ModelError
+from aed.ontology.structure import Taxonomy
+from aed.scorer.checks import clip_samples, numbers
+from aed.scorer.onnx_card import BLOCK_OUTPUT, CLIP_OUTPUT, INPUT, OnnxCard
+from aed.scorer.protocol import BlockLayout
+
+_UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+"""What onnxruntime raises for what is no model, or not one that it can run; they have no common base."""
+_ONLY_FATAL = 4
+"""onnxruntime's log level: what goes wrong reaches us as an exception."""
+
+
+class OnnxScorer:
+    """Scores blocks and clips with an exported model.
+
+    Args:
+        content: Of the `.onnx` file.
+        name: Of the file, for messages.
+        threads: Threads of one call; a block is too small to gain from a second.
+
+    Attributes:
+        card: What the file says of itself.
+
+    Raises:
+        ModelError: The content is not a whole model that 'aed export' wrote.
+    """
+
+    def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+        self._session, self._name = _session(content, name, threads), name
+        self.card = OnnxCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, name)
+        self.taxonomy: Taxonomy = self.card.taxonomy
+        self.layout: BlockLayout = self.card.layout
+        _check_graph(self._session, self.card, name)
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P.
+
+        Raises:
+            ModelError: The model gives no number.
+        """
+        scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
+        for block, rows in zip(blocks, scores, strict=True):
+            rows[:] = self._run(block, BLOCK_OUTPUT)
+        return numbers(scores)
+
+    def score_clip(self, samples: np.ndarray) -> np.ndarray:
+        """Score a clip as a whole; one shorter than a window is filled up with silence.
+
+        Args:
+            samples: `(samples,)` at the layout's rate.
+
+        Returns:
+            `(node,)` float32 log P.
+
+        Raises:
+            AudioError: There is no sample, or more than one channel.
+            ModelError: The model gives no number.
+        """
+        clip = clip_samples(samples, self.layout.window_samples)
+        return numbers(self._run(np.pad(clip, (0, -len(clip) % self.card.step_samples)), CLIP_OUTPUT))
+
+    def _run(self, samples: np.ndarray, output: str) -> np.ndarray:
+        try:
+            answer: np.ndarray = self._session.run([output], {INPUT: samples[None]})[0][0]
+        except _UNREADABLE as error:
+            why = " ".join(str(error).split())
+            raise ModelError(f"{self._name}: the graph fails on {samples.size} samples ({why})") from error
+        return answer
+
+
+def load_scorer(path: Path | str, device: str = "cpu") -> OnnxScorer:
+    """Load an exported model as a scorer.
+
+    Raises:
+        ModelError: There is no such file, or it is not a whole model that 'aed export' wrote.
+        ConfigError: The device is not the processor.
+    """
+    if device != "cpu":
+        raise ConfigError(f"device '{device}': an exported model runs on 'cpu'; load the model's folder for others")
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); export a model with 'aed export'") from error
+    return OnnxScorer(content, str(path))
+
+
+def _session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = _ONLY_FATAL
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except _UNREADABLE as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"{name}: not an ONNX model, damaged or cut short ({why}); export the model anew") from error
+
+
+def _check_graph(session: onnxruntime.InferenceSession, card: OnnxCard, name: str) -> None:
+    """The graph must be the one that its metadata tell of."""
+    inputs = [value.name for value in session.get_inputs()]
+    nodes = {value.name: value.shape[-1] for value in session.get_outputs()}
+    expected = dict.fromkeys((BLOCK_OUTPUT, CLIP_OUTPUT), card.taxonomy.num_nodes)
+    if inputs != [INPUT] or nodes != expected:
+        raise ModelError(
+            f"{name}: the graph takes {inputs} and gives nodes {nodes}, but its metadata tell of {[INPUT]} and "
+            f"{expected}; export the model anew"
+        )

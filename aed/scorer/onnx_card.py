@@ -1,0 +1,129 @@
+"""What an exported model says of itself: the metadata of its `.onnx` file, readable without aed as well.
+
+aed_format       "aed-onnx-1"
+input, output    what the graph takes and gives, in words
+sample_rate_hz   rate of the samples
+labels           names of the nodes, in the order of the output, a JSON list
+taxonomy         the tree, as in a model folder's taxonomy.json
+layout           the blocks that detection feeds it, see `BlockLayout`; all in samples or counts
+step_samples     the number of samples must be a multiple of it
+precision        "float32" or "int8"
+min_probability  how sure an answer must be, where the model was calibrated
+calibration      what 'aed calibrate' found, as in a model folder's calibration.json
+thresholds       how sure each node must be, as in a model folder's thresholds.json
+licence          what whoever passes the file on must keep to
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from aed.errors import ModelError, OntologyError
+from aed.ontology.structure import Taxonomy
+from aed.scorer.protocol import BlockLayout
+
+FORMAT = "aed-onnx-1"
+INPUT, BLOCK_OUTPUT, CLIP_OUTPUT = "samples", "log_p", "clip_log_p"
+"""Names in the graph; the samples' length has the name of the input."""
+
+Precision = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True)
+class OnnxCard:
+    """What stands in the file beside the network.
+
+    Attributes:
+        taxonomy: The tree of the output's nodes.
+        layout: Blocks that detection feeds it.
+        step_samples: Samples between two embeddings: the input must be whole ones.
+        precision: Of the encoder's weights and activations.
+        calibration: Content of the model's `calibration.json`; None where it was not calibrated.
+        thresholds: Content of the model's `thresholds.json`; None where it has none.
+        licence: Content of the model's `LICENSE.md`; None where there was none.
+    """
+
+    taxonomy: Taxonomy
+    layout: BlockLayout
+    step_samples: int
+    precision: Precision
+    calibration: str | None = None
+    thresholds: str | None = None
+    licence: str | None = None
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return texts by key, as the top of this file lists them."""
+        rate_hz, step = self.layout.rate_hz, self.step_samples
+        words = {
+            "aed_format": FORMAT,
+            "input": f"{INPUT}: float32 (1, samples) in [-1, 1] at {rate_hz} Hz, a multiple of {step} samples",
+            "output": f"{BLOCK_OUTPUT}: log P(node) over time, float32 (1, row, node); rows whose context leaves the "
+            f"samples are left out. {CLIP_OUTPUT}: log P(node) of the samples as one clip, float32 (1, node)",
+            "sample_rate_hz": str(rate_hz),
+            "labels": _json([node.name for node in self.taxonomy.nodes]),
+            "taxonomy": _json(self.taxonomy.to_dict()),
+            "layout": _json(asdict(self.layout)),
+            "step_samples": str(step),
+            "precision": self.precision,
+        }
+        if self.calibration is not None:
+            words["min_probability"] = str(json.loads(self.calibration)["min_probability"])
+            words["calibration"] = self.calibration
+        if self.thresholds is not None:
+            words["thresholds"] = self.thresholds
+        if self.licence is not None:
+            words["licence"] = self.licence
+        return words
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], name: str) -> OnnxCard:
+        """Read what `to_metadata` wrote.
+
+        Args:
+            metadata: Texts by key.
+            name: Of the file, for messages.
+
+        Raises:
+            ModelError: They are not of a model of ours, or damaged.
+        """
+        found = metadata.get("aed_format")
+        if found != FORMAT:
+            raise ModelError(
+                f"{name}: expected an ONNX file that 'aed export' wrote, of format {FORMAT}, got "
+                f"{'one of another program' if found is None else found}; export the model anew"
+            )
+        try:
+            return cls(
+                taxonomy=Taxonomy.from_dict(_object(metadata["taxonomy"])),
+                layout=BlockLayout(**_object(metadata["layout"])),
+                step_samples=int(metadata["step_samples"]),
+                precision=_precision(metadata["precision"]),
+                calibration=metadata.get("calibration"),
+                thresholds=metadata.get("thresholds"),
+                licence=metadata.get("licence"),
+            )
+        except (KeyError, TypeError, ValueError, ModelError, OntologyError) as error:
+            raise ModelError(
+                f"{name}: its metadata are damaged ({type(error).__name__}: {error}); export the model anew"
+            ) from error
+
+
+def _precision(text: str) -> Precision:
+    for known in get_args(Precision):
+        if text == known:
+            return known  # type: ignore[no-any-return]
+    raise ValueError(f"unknown precision '{text}'")
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")  # noqa: TRY004  # as for no JSON
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
