@@ -85,8 +85,10 @@ def compare_methods(cells: Sequence[CellResult], first: str, second: str) -> tup
 
 
 def _area_difference(study: StudyCells, budget: Budget, first: str, second: str) -> AreaDifference:
-    one, two = (_runs(study.of(method, budget)) for method in (first, second))
-    shared = sorted(one.keys() & two.keys())
+    of_first, of_second = (study.of(method, budget) for method in (first, second))
+    both = {_place(cell) for cell in of_first} & {_place(cell) for cell in of_second}
+    one, two = (_runs([cell for cell in cells if _place(cell) in both]) for cells in (of_first, of_second))
+    shared = sorted(one)
     _, place = np.unique(np.concatenate([one[run].groups for run in shared]), return_inverse=True)
     generator = np.random.default_rng(_SEED)
     times_drawn = generator.multinomial(
@@ -98,6 +100,10 @@ def _area_difference(study: StudyCells, budget: Budget, first: str, second: str)
         np.mean([_areas(runs[run], study.taxonomy, times, group_of) for run in shared], axis=0) for runs in (one, two)
     ]
     return AreaDifference(float(areas[0][0]), float(areas[1][0]), percentile_interval(areas[0][1:] - areas[1][1:]))
+
+
+def _place(cell: CellResult) -> tuple[int, int, int]:
+    return cell.label_draw, cell.seed, cell.fold
 
 
 def _runs(cells: Sequence[CellResult]) -> dict[tuple[int, int], Predictions]:

@@ -38,6 +38,14 @@ def test_the_areas_are_those_of_the_pooled_predictions() -> None:
     assert few.accuracy.difference > 0
 
 
+def test_only_cells_that_both_have_are_compared() -> None:
+    cells = made_study(methods={"one": 1.0}, clips=40)
+    kept = [cell for cell in cells if (cell.label_draw, cell.fold) != (2, 2)]
+    twins = [*cells, *(replace(cell, method="two", title="two") for cell in kept)]
+    for each in compare_methods(twins, "one", "two"):
+        assert each.area.first == each.area.second
+
+
 def test_equal_methods_do_not_differ() -> None:
     cells = made_study(methods={"one": 1.0}, clips=40)
 
