@@ -29,7 +29,8 @@ class Hedge:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._taxonomy = taxonomy
         self._reportable = reportable_nodes(taxonomy)
-        self._parents = np.asarray(taxonomy.parents)
+        self._is_parent = np.zeros((taxonomy.num_nodes, taxonomy.num_nodes), dtype=np.float32)  # (child, parent)
+        self._is_parent[np.arange(1, taxonomy.num_nodes), taxonomy.parents[1:]] = 1
 
     def answers(self, probabilities: np.ndarray, believed: np.ndarray) -> np.ndarray:
         """Find the nodes to answer.
@@ -46,9 +47,7 @@ class Hedge:
         return self._walk_down(probabilities, believed)
 
     def _deepest_believed(self, believed: np.ndarray) -> np.ndarray:
-        has_believed_child = np.zeros_like(believed)
-        for node in range(1, believed.shape[1]):
-            has_believed_child[:, self._parents[node]] |= believed[:, node]
+        has_believed_child = believed.astype(np.float32) @ self._is_parent > 0
         deepest: np.ndarray = believed & ~has_believed_child
         return deepest
 

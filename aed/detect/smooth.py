@@ -79,5 +79,10 @@ def _mean(shifted: list[np.ndarray]) -> np.ndarray:
 
 
 def _median(shifted: list[np.ndarray]) -> np.ndarray:
-    median: np.ndarray = np.median(np.stack(shifted), axis=0)
-    return median
+    """Median of equally shaped arrays; `np.median` takes three times as long over a few."""
+    middle = len(shifted) // 2
+    if len(shifted) % 2 == 0:
+        even: np.ndarray = np.median(np.stack(shifted), axis=0)
+        return even
+    odd: np.ndarray = np.partition(np.stack(shifted, axis=-1), middle, axis=-1)[..., middle]
+    return odd
