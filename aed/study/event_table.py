@@ -15,7 +15,7 @@ from aed.study.event_report import ConditionEvents, EventEvaluation, NodeEvents
 _MINUTES_AN_HOUR = 60.0
 _LARGE = 100.0
 """Rates from here on are told without a decimal."""
-_WIDEST_NAME = 32
+_WIDEST_NAME = 26
 """Characters of a node's name; `--json` has all of it."""
 
 
@@ -50,8 +50,8 @@ def _conditions_table(found: EventEvaluation) -> Table:
 
 
 def _found_table(condition: ConditionEvents, taxonomy: Taxonomy) -> Table:
-    headings = ("events", "sources", "found", "delay", "PSDS 1", "PSDS 2", "event F1", "segm. F1", "AP")
-    table = _table("nodes with events; indented: a kind of the one above", ("node", *headings))
+    headings = ("events", "found", "delay", "PSDS\n1", "PSDS\n2", "event\nF1", "segm.\nF1", "AP")
+    table = _table("nodes with events/distinct sources; indented: a kind of the one above", ("node", *headings))
     for node in _in_tree_order(condition, taxonomy):
         if node.found.events:
             table.add_row(_indented(node, taxonomy), *_found_row(node))
@@ -59,9 +59,9 @@ def _found_table(condition: ConditionEvents, taxonomy: Taxonomy) -> Table:
 
 
 def _found_row(node: NodeEvents) -> tuple[str, ...]:
+    events = str(node.found.events)
     return (
-        str(node.found.events),
-        "" if node.sources is None else str(node.sources),
+        events if node.sources is None else f"{events}/{node.sources}",
         f"{node.found.share:.0%}",
         f"{node.found.median_delay_seconds:.1f} s" if node.found.found else "",
         *(_share(value) for value in (node.psds1, node.psds2, node.event_f1, node.segment_f1)),
@@ -71,7 +71,7 @@ def _found_row(node: NodeEvents) -> tuple[str, ...]:
 
 def _ratios_table(found: EventEvaluation) -> Table:
     conditions = found.conditions[1:]
-    headings = [f"{what} {_ratio(each.snr_db)}" for what in ("found", "F1") for each in conditions]
+    headings = [f"{what}\n{_ratio(each.snr_db)}" for what in ("found", "F1") for each in conditions]
     table = _table("nodes with events by SNR; F1 of events", ("node", *headings))
     by_node = [{node.node: node for node in each.nodes} for each in conditions]
     for node in _in_tree_order(found.conditions[0], found.taxonomy):
@@ -85,9 +85,9 @@ def _ratios_table(found: EventEvaluation) -> Table:
 def _false_alarms_table(found: EventEvaluation) -> Table:
     names = [_ratio(condition.snr_db) for condition in found.conditions]
     several = len(found.conditions) > 1
-    headings = [f"an hour, {name}" if several else "an hour" for name in names]
+    headings = [f"an hour\n{name}" if several else "an hour" for name in names]
     title = f"false alarms; in brackets the highest rate that fits what was heard, with {CONFIDENCE:.0%} confidence"
-    table = _table(title, ("node", "silent min.", *headings, "a day"))
+    table = _table(title, ("node", "silent\nmin.", *headings, "a day"))
     quiet = {node.node for node in quiet_nodes(found.conditions[0])}
     by_node = [{node.node: node.false_alarms for node in each.nodes} for each in found.conditions]
     for node in _in_tree_order(found.conditions[0], found.taxonomy):
@@ -108,7 +108,7 @@ def _in_tree_order(condition: ConditionEvents, taxonomy: Taxonomy) -> Iterator[N
 
 
 def _table(title: str, headings: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column(headings[0], no_wrap=True, max_width=_WIDEST_NAME)
     for heading in headings[1:]:
         table.add_column(heading, justify="right")
@@ -124,7 +124,7 @@ def _ratio(snr_db: float | None) -> str:
 
 
 def _share(value: float) -> str:
-    return "-" if isnan(value) else f"{value:.3f}"
+    return "-" if isnan(value) else f"{value:.2f}"
 
 
 def _rate(value: float, most: float) -> str:

@@ -38,7 +38,7 @@ def test_prints_tables(folder: Path) -> None:
         "an hour, 20 dB",
         "the detector itself answers up to",
     ):
-        assert words in result.stdout
+        assert words in result.stdout, words
     dog = next(line for line in result.stdout.splitlines() if line.strip().startswith("Dog"))
     assert dog.split()[1:4] == ["2", "1", "50%"]
     assert "events 'Siren' are none of this model's tree" in result.stdout
