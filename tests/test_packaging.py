@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,11 @@ def test_the_wheel_carries_its_data_and_licences(installed: Path) -> None:
     assert "Apache License" in (licences / "LICENSE").read_text(encoding="utf-8")
     assert "CC BY-SA" in (licences / "ontology" / "LICENSE.md").read_text(encoding="utf-8")
     assert not list(installed.rglob("*.wav"))
+
+
+def test_the_base_runs_exported_models_and_brings_no_torch(installed: Path) -> None:
+    (metadata,) = installed.glob("aed-*.dist-info/METADATA")
+    lines = metadata.read_text(encoding="utf-8").splitlines()
+    needed = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
+    base = {re.split(r"[^\w-]", requirement)[0] for requirement in needed if "extra ==" not in requirement}
+    assert base == {"networkx", "numpy", "onnxruntime", "pydantic", "pyyaml", "rich", "soundfile", "soxr", "typer"}

@@ -102,10 +102,10 @@ def _print(found: Export) -> None:
     table.caption = f"on {parity.clips} clips, {parity.rows} decisions over time: {found.compared_on}"
     Console().print(table)
     if (held_out := found.held_out) is not None:
-        lost = held_out.trained - held_out.exported
+        gained = held_out.exported - held_out.trained
         typer.echo(
             f"test fold, {held_out.clips} clips: {held_out.figure} {held_out.trained:.1%} as trained, "
-            f"{held_out.exported:.1%} exported ({-100 * lost:+.1f} points)"
+            f"{held_out.exported:.1%} exported ({100 * gained:+.1f} points)"
         )
     elif found.no_held_out is not None:
         typer.echo(f"not compared on a test fold: {found.no_held_out}", err=True)
