@@ -17,11 +17,12 @@ import numpy as np
 
 from aed.audio.read import inspect, read_audio
 from aed.audio.resample import Resampler
-from aed.detect.calibration import HedgeCalibration, parse_calibration, read_calibration
+from aed.detect.beside_weights import parse_beside_weights
+from aed.detect.calibration import HedgeCalibration, read_calibration
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
-from aed.detect.thresholds import NodeThresholds, parse_thresholds, read_thresholds
+from aed.detect.thresholds import NodeThresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, missing_extra
 from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer
@@ -215,8 +216,8 @@ def load(model: Path | str, *, device: str = "cpu") -> LoadedModel:
     calibration, thresholds = scorer.card.calibration, scorer.card.thresholds
     return LoadedModel(
         scorer,
-        parse_calibration(calibration, str(model)) if calibration is not None else None,
-        parse_thresholds(thresholds, str(model)) if thresholds is not None else None,
+        None if calibration is None else parse_beside_weights(calibration, HedgeCalibration, str(model)),
+        None if thresholds is None else parse_beside_weights(thresholds, NodeThresholds, str(model)),
     )
 
 

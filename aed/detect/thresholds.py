@@ -8,13 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import pydantic
 from pydantic import Field
 
-from aed.detect.calibration import weights_digest
-from aed.errors import ModelError
+from aed.detect.beside_weights import BesideWeights, read_beside_weights, write_beside_weights
 from aed.settings import Settings
-from aed.storage import write_atomic
 
 FILE_NAME = "thresholds.json"
 
@@ -33,12 +30,11 @@ class NodeThreshold(Settings):
     most_per_day: float
 
 
-class NodeThresholds(Settings):
+class NodeThresholds(BesideWeights):
     """All nodes of a model.
 
     Attributes:
         format: Version of this file.
-        weights: sha256 of the weights, 12 hex digits.
         false_alarms_per_day: What was wished, for each node by itself.
         confidence: Probability of each node's bound.
         hours: Length of the recordings in which nothing is to be reported.
@@ -47,7 +43,6 @@ class NodeThresholds(Settings):
     """
 
     format: Literal[1] = 1
-    weights: str
     false_alarms_per_day: float = Field(gt=0)
     confidence: float = Field(gt=0, lt=1)
     hours: float = Field(gt=0)
@@ -71,7 +66,7 @@ def write_thresholds(folder: Path, thresholds: NodeThresholds) -> None:
     Raises:
         StorageError: The folder cannot be written.
     """
-    write_atomic(folder / FILE_NAME, thresholds.model_dump_json(indent=1) + "\n")
+    write_beside_weights(folder / FILE_NAME, thresholds)
 
 
 def read_thresholds(folder: Path) -> NodeThresholds | None:
@@ -80,34 +75,4 @@ def read_thresholds(folder: Path) -> NodeThresholds | None:
     Raises:
         ModelError: The file is damaged, or belongs to other weights.
     """
-    path = folder / FILE_NAME
-    if not path.exists():
-        return None
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); calibrate anew with 'aed calibrate'") from error
-    thresholds = parse_thresholds(content, str(path))
-    if thresholds.weights != (found := weights_digest(folder)):
-        raise ModelError(
-            f"{path}: made for weights {thresholds.weights}, but those in this folder are {found}: calibrate anew with "
-            "'aed calibrate', or remove it"
-        )
-    return thresholds
-
-
-def parse_thresholds(content: bytes | str, name: str) -> NodeThresholds:
-    """Read the content of such a file.
-
-    Args:
-        content: JSON.
-        name: Where it lies, for messages.
-
-    Raises:
-        ModelError: It is damaged.
-    """
-    try:
-        return NodeThresholds.model_validate_json(content)
-    except pydantic.ValidationError as error:
-        why = " ".join(str(error).split())
-        raise ModelError(f"{name}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error
+    return read_beside_weights(folder / FILE_NAME, NodeThresholds)

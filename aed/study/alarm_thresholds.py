@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed.detect.calibration import weights_digest
+from aed.detect.beside_weights import weights_digest
 from aed.detect.detector import DetectorConfig, detect_file
 from aed.detect.hedge import reportable_nodes
 from aed.detect.thresholds import NodeThreshold, NodeThresholds, write_thresholds

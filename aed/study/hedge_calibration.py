@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed.detect.calibration import HedgeCalibration, weights_digest, write_calibration
+from aed.detect.beside_weights import weights_digest
+from aed.detect.calibration import HedgeCalibration, write_calibration
 from aed.detect.hedge import Hedge, reportable_nodes
 from aed.errors import DataError
 from aed.metrics.risk_control import Float64Array, smallest_threshold

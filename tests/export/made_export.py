@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from aed.detect.calibration import HedgeCalibration, weights_digest, write_calibration
+from aed.detect.beside_weights import weights_digest
+from aed.detect.calibration import HedgeCalibration, write_calibration
 from aed.detect.thresholds import NodeThreshold, NodeThresholds, write_thresholds
 from aed.encoder.cnn import CnnConfig
 from aed.model import ModelConfig, TreeModel, WindowConfig

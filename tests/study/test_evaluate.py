@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from aed.detect.calibration import HedgeCalibration, weights_digest, write_calibration
+from aed.detect.beside_weights import weights_digest
+from aed.detect.calibration import HedgeCalibration, write_calibration
 from aed.errors import ModelError, StorageError
 from aed.study import evaluate
 from aed.study.evaluate import Evaluation, evaluate_run
