@@ -1,8 +1,8 @@
-"""The monitor's memory: every event that was heard, why it was told or not, what is still to be told, and what people
-said of it. SQLite with a write-ahead log; a transaction that returned is on the disk, whatever happens next.
+"""The monitor's memory: what was heard, why it was told or not, what is still to be told, what people said of it.
 
-An event and the errands that it makes (one per sink and stage) are written in one transaction, before anybody is told: a
-kill leaves both or neither. A sink takes its errands from here, in order, and strikes each one off once it is done.
+SQLite with a write-ahead log; a transaction that returned is on the disk, whatever happens next. An event and the
+errands that it makes (one per sink and stage) are written in one transaction, before anybody is told: a kill leaves
+both or neither. A sink takes its errands from here, in order, and strikes each one off once it is done.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _EVENT_COLUMNS = (
 )
 _COLUMN_NAMES = tuple(name.strip() for name in _EVENT_COLUMNS.split(","))
 _SAVE = (
-    f"insert into events ({_EVENT_COLUMNS}) values ({', '.join('?' * len(_COLUMN_NAMES))}) on conflict (id) do update set "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMN_NAMES[1:])
+    f"insert into events ({_EVENT_COLUMNS}) values ({', '.join('?' * len(_COLUMN_NAMES))}) "
+    "on conflict (id) do update set " + ", ".join(f"{name} = excluded.{name}" for name in _COLUMN_NAMES[1:])
 )
 
 
@@ -202,7 +202,7 @@ class Store:
     def errands(self, sink: str, limit: int = 100) -> list[Errand]:
         """Return what a sink has still to tell, the oldest first."""
         rows = self._select(
-            f"select errands.key, errands.stage, {_EVENT_COLUMNS} from errands join events on events.id = errands.event "
+            f"select errands.key, errands.stage, {_EVENT_COLUMNS} from errands join events on events.id = event "
             "where sink = ? order by key limit ?",
             [sink, limit],
         )
@@ -276,7 +276,7 @@ class Store:
                 if self._database.in_transaction:
                     self._database.execute("rollback")
                 raise StorageError(
-                    f"cannot write into {self.folder / DATABASE_NAME}: {error}; free some space"
+                    f"cannot write into {self.folder / DATABASE_NAME}: {error}; free some space on the disk"
                 ) from error
 
     def _migrate(self) -> None:
