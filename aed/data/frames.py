@@ -119,7 +119,7 @@ def _num_frames(waveforms: WaveformStore, features: LogMelConfig) -> Indices:
 
 
 def _key(waveforms: WaveformStore, features: LogMelConfig, augment: WaveformAugmentConfig) -> str:
-    settings = f"{_FORMAT} {features.model_dump_json()} {augment.model_dump_json()} {waveforms.key}"
+    settings = f"{_FORMAT} {features.model_dump_json()} {augment.model_dump_json(exclude_none=True)} {waveforms.key}"
     kept = "\n".join(clip.clip_id for clip in waveforms.clips)  # a clip that was skipped may be readable now
     return hashlib.sha256(f"{settings}\n{kept}".encode()).hexdigest()[:20]
 

@@ -69,6 +69,43 @@ def group_folds(clips: Iterable[Clip], num_folds: int, seed: int) -> tuple[Fold,
     return _folds(clips, {clip.clip_id: part_of_group[clip.group] + 1 for clip in clips})
 
 
+def official_or_group_folds(clips: Iterable[Clip], num_folds: int, seed: int) -> tuple[Fold, ...]:
+    """Cut several data sets at once, each by its own folds or parts where it has some.
+
+    A clip with an official fold is held out in that one; of a set with an official test part, that part is held out in
+    every fold and the rest in none; all others are cut by content group.
+
+    Args:
+        clips: Clips of all sets, with their content groups.
+        num_folds: How many folds, at least 2; as many as the official ones.
+        seed: Decides between equals.
+
+    Raises:
+        DataError: The official folds are not numbered from 1 to the number of folds.
+    """
+    clips = _ordered(clips)
+    official = {clip.fold for clip in clips if clip.fold is not None}
+    if official - set(range(1, num_folds + 1)):
+        raise DataError(f"official folds {sorted(official)} do not fit {num_folds} folds: change data.folds.groups")
+    with_test_part = {clip.dataset for clip in clips if clip.split == "test"}
+    rest = [clip for clip in clips if clip.fold is None and clip.dataset not in with_test_part]
+    dealt = {clip.clip_id: fold.number for fold in group_folds(rest, num_folds, seed) for clip in fold.test}
+
+    def is_held_out(clip: Clip, number: int) -> bool:
+        if clip.dataset in with_test_part:
+            return clip.split == "test"
+        return (clip.fold or dealt[clip.clip_id]) == number
+
+    return tuple(
+        Fold(
+            number,
+            tuple(clip for clip in clips if not is_held_out(clip, number)),
+            tuple(clip for clip in clips if is_held_out(clip, number)),
+        )
+        for number in range(1, num_folds + 1)
+    )
+
+
 def seeded_order(*key: object) -> str:
     """Return a sort key that shuffles by hash: the same on every machine and whatever the other clips are."""
     return hashlib.sha256("/".join(map(str, key)).encode()).hexdigest()

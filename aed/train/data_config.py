@@ -21,10 +21,12 @@ class GroupFolds(Settings):
     Attributes:
         groups: Number of folds.
         seed: Decides which group goes where.
+        official: Where a data set among several has folds, or a test part, of its own, keep to them.
     """
 
     groups: int = Field(5, ge=2)
     seed: int = 0
+    official: Literal[True] | None = None
 
 
 class InnerPart(Settings):
@@ -97,6 +99,7 @@ class DataConfig(Settings):
         coarse: Further labels, which name only a supercategory; none where absent (single label only).
         leave_out: Leaves that training never hears; none where absent (single label only).
         inner: Hold out a part of the labelled training clips instead of the test fold.
+        test_sources: Known data sets that are held out as a whole in every fold and never teach.
         unlabelled_sources: Further sources whose clips teach by consistency only.
         clip_seconds: Length of a training clip.
     """
@@ -112,6 +115,7 @@ class DataConfig(Settings):
     coarse: CoarseLabels | None = None
     leave_out: LeaveOut | None = None
     inner: InnerPart | None = None
+    test_sources: tuple[str, ...] | None = None
     unlabelled_sources: tuple[str, ...] = ()
     clip_seconds: float = Field(5.0, ge=SHORTEST_CLIP_SECONDS, le=LONGEST_CLIP_SECONDS)
 
@@ -125,6 +129,11 @@ class DataConfig(Settings):
     def every_labelled_source(self) -> tuple[str, ...]:
         """The source and the further labelled ones."""
         return (self.source, *(self.labelled_sources or ()))
+
+    @property
+    def every_judged_source(self) -> tuple[str, ...]:
+        """Those whose labels are read: to learn from, or to be tested on."""
+        return (*self.every_labelled_source, *(self.test_sources or ()))
 
     @property
     def label_budget(self) -> str | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
 from aed.data.records import Clip, DatasetInfo
+from aed.data.registry import dataset_spec
 from aed.data.source import load_source
-from aed.data.splits import Fold, group_folds, official_folds, seeded_order
+from aed.data.splits import Fold, group_folds, official_folds, official_or_group_folds, seeded_order
 from aed.errors import ConfigError, DataError
 from aed.train.labels import left_out_labels, source_clips
 from aed.train.recipe import Recipe
@@ -41,7 +42,8 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    clips = source_clips(recipe, root)
+    never_teaching = _never_teaching(recipe)
+    clips = tuple(clip for clip in source_clips(recipe, root) if clip.dataset not in never_teaching)
     return tuple(fold.number for fold in _folds(recipe, clips))
 
 
@@ -50,7 +52,7 @@ class SourceClips:
     """All clips of a recipe's sources.
 
     Attributes:
-        own: Those of the labelled sources.
+        own: Those of the labelled sources, and of those that are only tested on.
         further: Those of the further, unlabelled sources.
     """
 
@@ -184,22 +186,31 @@ def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
         return ()
     if recipe.data.folds == "official":
         return official_folds(clips)
-    return group_folds(clips, recipe.data.folds.groups, recipe.data.folds.seed)
+    cut = official_or_group_folds if recipe.data.folds.official else group_folds
+    return cut(clips, recipe.data.folds.groups, recipe.data.folds.seed)
 
 
 def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    never_teaching = _never_teaching(recipe)
+    always_held_out = tuple(clip for clip in clips if clip.dataset in never_teaching)
+    clips = _others(clips, always_held_out)
     folds = _folds(recipe, clips)
     if fold is None and not folds:
         if recipe.data.label_budget:
             raise ConfigError(
                 f"the label budget {recipe.data.label_budget} needs folds (data.folds): budgets are made per fold"
             )
-        return clips, ()
+        return clips, always_held_out
     for candidate in folds:
         if candidate.number == fold:
-            return candidate.train, candidate.test
+            return candidate.train, (*candidate.test, *always_held_out)
     known = ", ".join(str(candidate.number) for candidate in folds) or "none: leave the fold out"
     raise ConfigError(f"recipe {recipe.name} has no fold {fold}: its folds are {known}")
+
+
+def _never_teaching(recipe: Recipe) -> frozenset[str]:
+    """Names, as clips bear them, of the data sets that are only tested on."""
+    return frozenset(dataset_spec(source).info.dataset for source in recipe.data.test_sources or ())
 
 
 def _cut_options(recipe: Recipe) -> str:

@@ -25,13 +25,13 @@ LabelMaps = dict[str, LabelMap]
 
 
 def source_clips(recipe: Recipe, root: Path | None) -> tuple[Clip, ...]:
-    """Load the clips of all labelled sources.
+    """Load the clips of all sources whose labels are read: those that teach by them and those that are tested on.
 
     Raises:
         DataError: A source is missing or empty, or two of them have clips of one data set.
     """
     found: list[Clip] = []
-    for source in recipe.data.every_labelled_source:
+    for source in recipe.data.every_judged_source:
         clips = load_source(source, root).clips
         if not clips:
             raise DataError(f"{source}: holds no clip; add clips to it, or name another source as data.source")
@@ -62,7 +62,7 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
                 near = get_close_matches(label, label_map.labels, n=1)
                 hint = f": did you mean {near[0]!r}?" if near else ""
                 raise DataError(
-                    f"{', '.join(recipe.data.every_labelled_source)}: clip '{clip.clip_id}' has the label '{label}', "
+                    f"{', '.join(recipe.data.every_judged_source)}: clip '{clip.clip_id}' has the label '{label}', "
                     f"which the label map '{label_map.dataset}' does not hold{hint}; correct the label, or name "
                     "another map as data.label_map"
                 )
@@ -77,7 +77,7 @@ def _whole_label_map(recipe: Recipe, dataset: str) -> LabelMap:
 
 def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     data, ontology = recipe.data, _recipe_ontology(recipe)
-    for source in data.labelled_sources or ():
+    for source in (*(data.labelled_sources or ()), *(data.test_sources or ())):
         info = dataset_spec(source).info
         if info.dataset == dataset:
             assert info.label_map is not None, "every known data set has a label map"

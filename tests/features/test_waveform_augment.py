@@ -92,5 +92,5 @@ def test_noise_has_the_ratio_asked_for() -> None:
 
 
 def test_refuses_a_range_of_the_wrong_order() -> None:
-    with pytest.raises(ValidationError, match="lower ratio first"):
+    with pytest.raises(ValidationError, match="lower one first"):
         WaveformAugmentConfig(noise_snr_db=(40.0, 10.0))
