@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aed.cli.progress import fold_table
+from aed.cli.progress import counting, fold_table
 from aed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -107,7 +107,6 @@ def _calibrate_accuracy(
 
 def _calibrate_alarms(model: Path, per_day: float, on: list[Path], confidence: float, as_json: bool) -> None:
     from rich.console import Console
-    from rich.progress import Progress
 
     from aed.api import load
     from aed.cli.detect import find_recordings
@@ -115,11 +114,8 @@ def _calibrate_alarms(model: Path, per_day: float, on: list[Path], confidence: f
     from aed.study.table import thresholds_table
 
     recordings, loaded = find_recordings(on), load(model)
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("listening", total=len(recordings))
-        found = alarm_thresholds(
-            model, loaded.scorer, recordings, per_day, confidence, lambda done, total: bars.update(task, completed=done)
-        )
+    with counting("listening") as progress:
+        found = alarm_thresholds(model, loaded.scorer, recordings, per_day, confidence, progress)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return

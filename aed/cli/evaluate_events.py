@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
+from aed.cli.progress import bar_for_each
 from aed.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ def evaluate_events(model: Path, options: EventOptions, as_json: bool) -> None:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: expected a trained model for the scenes of this fold, but there is none")
     label_map = load_label_map(options.label_map) if options.label_map else None
-    with _progress() as progress:
+    with bar_for_each() as progress:
         found = evaluate(sets, folders, lambda folder: _load(folder, options), label_map=label_map, progress=progress)
     if as_json:
         typer.echo(json.dumps(event_evaluation_to_dict(found), indent=2, allow_nan=False))
@@ -99,17 +97,3 @@ def _print(found: EventEvaluation) -> None:
         typer.echo(f"note: {note}", err=True)
     if found.looks is not None:
         console.print(f"looks at test folds by this recipe so far: {found.looks}", highlight=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each kind of work on stderr, gone when done."""
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield show

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     from aed.ontology.taxonomy import Taxonomy
@@ -80,3 +80,24 @@ def fold_table(at_once: int, what: str) -> Iterator[Callable[[dict[int, str]], N
         yield lambda lines: live.update(
             "\n".join(f"{what} {number}  {line or 'waiting'}" for number, line in lines.items())
         )
+
+
+@contextmanager
+def bar_for_each() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each kind of work on stderr, gone when done."""
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for one kind of work on stderr, gone when done."""
+    with bar_for_each() as show:
+        yield lambda done, total: show(what, done, total)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
+from aed.cli.progress import bar_for_each
 from aed.data.registry import DATA_ROOT_VARIABLE
 from aed.errors import ConfigError
 
@@ -137,7 +135,7 @@ def _config(settings: dict[str, Any]) -> ScapeConfig:
 def _make(config: ScapeConfig, folder: Path, root: Path | None, as_json: bool) -> Scape:
     from aed.data.scape import plan_scape, write_scape
 
-    with _progress() as progress:
+    with bar_for_each() as progress:
         planned = plan_scape(config, root, progress)
         if not as_json:
             typer.echo(
@@ -168,17 +166,3 @@ def _described(made: Scape, folder: Path) -> Iterator[str]:
         yield f"  left out of {source}: {count} clips with several labels, or without a concept"
     for clip_id, reason in summary.skipped.items():
         yield f"  cannot be read: {clip_id}: {reason}"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each kind of work on stderr, gone when done."""
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield show

@@ -126,9 +126,9 @@ def alarm_thresholds(
     counts, num_rows = np.zeros((len(nodes), len(CANDIDATES)), dtype=np.int64), 0
     for done, recording in enumerate(recordings):
         progress(done, len(recordings))
-        rows = _rows(scorer, recording)
+        rows = smoothed_rows(scorer, recording)
         num_rows += len(rows)
-        counts += [_counts(rows[:, node], layout.row_seconds) for node in nodes]
+        counts += [count_events(rows[:, node], layout.row_seconds) for node in nodes]
     hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
     found = NodeThresholds(
         weights=weights_digest(model),
@@ -159,7 +159,16 @@ def _threshold(counts: IntArray, hours: float, per_day: float, confidence: float
     )
 
 
-def _counts(probabilities: FloatArray, row_seconds: float) -> IntArray:
+def count_events(probabilities: FloatArray, row_seconds: float) -> IntArray:
+    """Count the events that a node would make at each of `CANDIDATES`, with the detector's own settings.
+
+    Args:
+        probabilities: Smoothed P(node) over time, (row,).
+        row_seconds: Distance from a row to the next.
+
+    Returns:
+        (threshold,) int64.
+    """
     config = DetectorConfig()
     return count_stretches(
         probabilities,
@@ -170,8 +179,12 @@ def _counts(probabilities: FloatArray, row_seconds: float) -> IntArray:
     )
 
 
-def _rows(scorer: Scorer, recording: Path) -> FloatArray:
-    """Smoothed P(node) of a recording, (row, node)."""
+def smoothed_rows(scorer: Scorer, recording: Path) -> FloatArray:
+    """Return P(node) of a recording as the detector smooths it, (row, node).
+
+    Raises:
+        AudioError: The file cannot be read.
+    """
     rows: list[np.ndarray] = []
     detect_file(scorer, recording, DetectorConfig(), on_rows=rows.append)
     return np.concatenate(rows) if rows else np.zeros((0, scorer.taxonomy.num_nodes), dtype=np.float32)
