@@ -32,15 +32,15 @@ def _figures(card: ModelCard) -> Iterator[str]:
     yield "## Measured"
     yield ""
     yield (
-        f"On {sum(card.clips.values())} clips ({card.hours:.2f} hours) that taught this model nothing: {sets}. Recipe "
-        f"{run.recipe}, fold {run.fold}, seed {run.seed}, commit {run.commit or 'unknown'}. Mean average precision over "
+        f"On {sum(card.clips.values())} clips ({card.hours:.2f} hours) that taught this model nothing: {sets}. "
+        f"Recipe {run.recipe}, fold {run.fold}, seed {run.seed}, commit {run.commit or 'unknown'}. Mean average precision over "
         f"{nodes} nodes: **{mean:.1%}**."
     )
     if card.skipped:
         yield f"{len(card.skipped)} clips could not be read and are left out."
     yield ""
     yield (
-        f"Recall: share of the clips with the sound in which the detector would report it, at the lowest threshold that "
+        "Recall: share of the clips with the sound in which the detector would report it, at the lowest threshold that "
         f"gives at most {MOST_PER_HOUR:g} false alarm an hour on the held-out clips without it. The threshold is read "
         f"off these same clips: in another place it will not keep that rate exactly. Fewer than {FEW_CLIPS} clips: a "
         "figure that the next clip may overturn."
@@ -85,8 +85,8 @@ def _unheard_table(card: ModelCard) -> Iterator[str]:
         return
     placed = [one for one in card.unheard if one.supercategories]
     yield (
-        f"An answer is every node with a probability of {SURE:g} or more that has no such node below it. Right: all that "
-        "is answered stands above the sound in the tree; for a sound without a place in it: nothing is answered. "
+        f"An answer is every node with a probability of {SURE:g} or more that has no such node below it. Right: all "
+        "that is answered stands above the sound in the tree; for a sound without a place in it: nothing is answered. "
         f"Over the {sum(one.clips for one in placed)} clips with a place in the tree: right supercategory "
         f"{_mean(placed, 'right')}, something wrong {_mean(placed, 'wrong')}."
     )
