@@ -25,6 +25,7 @@ from aed.detect.hedge import Hedge
 from aed.detect.thresholds import NodeThresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, missing_extra
 from aed.ontology.structure import Taxonomy
+from aed.resources import DEFAULT_MODEL, MODEL_CONFIG_NAME, shipped_models
 from aed.scorer.protocol import Scorer
 from aed.scorer.tempered import TemperedScorer
 
@@ -196,11 +197,12 @@ class LoadedModel:
         return np.concatenate([resampler.push(samples.astype(np.float32)), resampler.flush()])
 
 
-def load(model: Path | str, *, device: str = "cpu") -> LoadedModel:
-    """Load a trained model, such as "runs/esc10/fold1" or "home.onnx".
+def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu") -> LoadedModel:
+    """Load a trained model, such as "home", "runs/esc10/fold1" or "mine.onnx".
 
     Args:
-        model: The model's folder, or what 'aed export' made of it.
+        model: Name of a shipped model, a model's folder, or what 'aed export' made of it. A model's folder of
+            that name goes before a shipped one.
         device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
 
     Raises:
@@ -208,6 +210,7 @@ def load(model: Path | str, *, device: str = "cpu") -> LoadedModel:
         ConfigError: The device is unknown or not there.
         MissingExtraError: It is a folder, and torch is not installed.
     """
+    model = model_path(model)
     if not is_exported(model):
         return LoadedModel(load_scorer(model, device), read_calibration(Path(model)), read_thresholds(Path(model)))
     from aed.scorer.onnx import load_scorer as load_exported
@@ -221,6 +224,13 @@ def load(model: Path | str, *, device: str = "cpu") -> LoadedModel:
     )
 
 
+def model_path(model: Path | str) -> Path:
+    """Return where a model lies: that of a shipped one by its name, any other path as it is."""
+    path = Path(model)
+    is_own = (path / MODEL_CONFIG_NAME).is_file()  # a folder of that name that is no model (/home, say) is not meant
+    return path if is_own else shipped_models().get(str(model), path)
+
+
 def is_exported(model: Path | str) -> bool:
     """Return whether this names an exported model, which needs no torch."""
     return Path(model).suffix.lower() == EXPORTED_SUFFIX
@@ -228,6 +238,7 @@ def is_exported(model: Path | str) -> bool:
 
 def load_scorer(model: Path | str, device: str = "cpu") -> Scorer:
     """Load a model with the backend that can read it, not calibrated; see `load`."""
+    model = model_path(model)
     if is_exported(model):
         from aed.scorer.onnx import load_scorer as load_exported
 

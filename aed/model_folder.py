@@ -18,11 +18,12 @@ from torch import Tensor
 
 from aed.errors import ModelError, OntologyError
 from aed.ontology.taxonomy import Taxonomy
+from aed.resources import MODEL_CONFIG_NAME
 from aed.storage import atomic_path, sync
 
 FORMAT = "aed-model-1"
 """Written into config.json; a folder of another format is refused."""
-_WEIGHTS, _CONFIG, _TAXONOMY = "model.safetensors", "config.json", "taxonomy.json"
+_WEIGHTS, _CONFIG, _TAXONOMY = "model.safetensors", MODEL_CONFIG_NAME, "taxonomy.json"
 
 Settings = TypeVar("Settings", bound=BaseModel)
 

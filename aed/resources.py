@@ -1,6 +1,7 @@
-"""Where the shipped data lies: ontology, recipes, data manifests. The only file that knows these paths.
+"""Where the shipped data lies: ontology, recipes, data manifests, models. The only file that knows these paths.
 
-In an installed wheel they lie inside the package (`aed/shipped/`); in a checkout they lie at its top level.
+In an installed wheel they lie inside the package (`aed/shipped/`); in a checkout they lie at its top level. Models lie
+inside the package in both (`aed/models/`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ from aed.errors import DataError
 
 LEDGER_NAME = "test_looks.jsonl"
 """The ledger of test looks; in a checkout it lies among the recipes and is committed with them."""
+DEFAULT_MODEL = "home"
+"""The shipped model that is asked where nobody names another."""
+MODEL_CONFIG_NAME = "config.json"
+"""What every folder with a trained model holds."""
 _PACKAGE = Path(__file__).resolve().parent
+_MODEL_SUFFIX = ".onnx"
 
 
 def _shipped(name: str) -> Path:
@@ -34,6 +40,11 @@ def ontology_folder() -> Path:
 def recipes_folder() -> Path:
     """Folder with one folder per recipe."""
     return _shipped("recipes")
+
+
+def shipped_models() -> dict[str, Path]:
+    """Exported models that the package brings, by name."""
+    return {path.stem: path for path in sorted((_PACKAGE / "models").glob(f"*/*{_MODEL_SUFFIX}"))}
 
 
 def manifests_folder() -> Path:

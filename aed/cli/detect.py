@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from aed.errors import AudioError, ConfigError, DataError, MissingExtraError, StorageError
+from aed.resources import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from aed.detect.detector import DetectorConfig, ProgressCallback
@@ -61,8 +62,9 @@ def _detect(
         list[Path], typer.Argument(help="Recordings, and folders to search for them.", metavar="SOUND...")
     ],
     model: Annotated[
-        Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1, or its .onnx file.")
-    ],
+        Path,
+        typer.Option("--model", help="A shipped model (home), the folder of a trained one, or an exported .onnx file."),
+    ] = Path(DEFAULT_MODEL),
     output_format: Annotated[
         OutputFormat,
         typer.Option("--format", help="How to write the events; audacity and raven are for one recording."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aed.errors import ConfigError
+from aed.resources import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from aed.detect.event import Event
@@ -37,8 +38,9 @@ def _listen(
         str, typer.Argument(help="mic:, mic:NAME, a file, file:NAME, or an address such as rtsp://camera/stream.")
     ],
     model: Annotated[
-        Path, typer.Option("--model", help="Folder of a trained model, such as runs/esc10/fold1, or its .onnx file.")
-    ],
+        Path,
+        typer.Option("--model", help="A shipped model (home), the folder of a trained one, or an exported .onnx file."),
+    ] = Path(DEFAULT_MODEL),
     output_format: Annotated[
         LiveFormat, typer.Option("--format", help="Lines for people, or JSON, one object a line.")
     ] = LiveFormat.TEXT,

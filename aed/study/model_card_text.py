@@ -33,8 +33,8 @@ def _figures(card: ModelCard) -> Iterator[str]:
     yield ""
     yield (
         f"On {sum(card.clips.values())} clips ({card.hours:.2f} hours) that taught this model nothing: {sets}. "
-        f"Recipe {run.recipe}, fold {run.fold}, seed {run.seed}, commit {run.commit or 'unknown'}. Mean average precision over "
-        f"{nodes} nodes: **{mean:.1%}**."
+        f"Recipe {run.recipe}, fold {run.fold}, seed {run.seed}, commit {run.commit or 'unknown'}. "
+        f"Mean average precision over {nodes} nodes: **{mean:.1%}**."
     )
     if card.skipped:
         yield f"{len(card.skipped)} clips could not be read and are left out."
