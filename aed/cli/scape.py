@@ -54,6 +54,12 @@ def scape(
     official_folds: Annotated[
         bool, typer.Option("--official-folds", help="Take official folds of clips that have them.")
     ] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe", help="Test part: what this recipe holds out in the fold, with --inner its inner part."
+        ),
+    ] = None,
     scenes: Annotated[
         int | None,
         typer.Option("--scenes", min=1, help="How many; 100, and of a test part as many as all its audio makes."),
@@ -114,7 +120,11 @@ def scape(
     made = {}
     for number in numbers:
         folder = out / f"fold{number}" if all_folds else out
-        made[folder] = _make(_config({**settings, "fold": number}), folder, root, as_json)
+        config = _config({**settings, "fold": number})
+        dealt = None
+        if recipe is not None:
+            config, dealt = _folds_of_recipe(config, recipe, root)
+        made[folder] = _make(config, folder, root, as_json, dealt)
     if as_json:
         typer.echo(json.dumps({str(folder): one.summary.to_dict() for folder, one in made.items()}, indent=2))
 
@@ -132,11 +142,24 @@ def _config(settings: dict[str, Any]) -> ScapeConfig:
         raise ConfigError(f"aed data scape: {place + ': ' if place else ''}{first['msg']}") from error
 
 
-def _make(config: ScapeConfig, folder: Path, root: Path | None, as_json: bool) -> Scape:
+def _folds_of_recipe(config: ScapeConfig, name: str, root: Path | None) -> tuple[ScapeConfig, dict[str, int]]:
+    """Give each content group the fold if the recipe tests on it there, 0 if it teaches."""
+    from aed.cli.train import find_recipe
+    from aed.train.dataset import fold_clips
+    from aed.train.recipe import load_recipe
+
+    inner = [f"data.inner={{part: {config.inner}}}"] if config.inner is not None else []
+    recipe = load_recipe(find_recipe(Path(name)), inner)
+    clips = fold_clips(recipe, config.fold, root)
+    dealt = {clip.group: 0 for clip in clips.training} | {clip.group: config.fold for clip in clips.test}
+    return config.model_copy(update={"recipe": f"{recipe.name} {recipe.digest}"}), dealt
+
+
+def _make(config: ScapeConfig, folder: Path, root: Path | None, as_json: bool, folds: dict[str, int] | None) -> Scape:
     from aed.data.scape import plan_scape, write_scape
 
     with bar_for_each() as progress:
-        planned = plan_scape(config, root, progress)
+        planned = plan_scape(config, root, progress, folds)
         if not as_json:
             typer.echo(
                 f"{folder}: {planned.summary.files} scenes, up to {planned.most_bytes / _MEGABYTE:.0f} MB", err=True

@@ -130,20 +130,26 @@ class Scape:
         return _BYTES_A_SAMPLE * len(self.config.snr_db) * sum(plan.samples for plan in self.plans)
 
 
-def plan_scape(config: ScapeConfig, root: Path | None = None, progress: Progress | None = None) -> Scape:
+def plan_scape(
+    config: ScapeConfig,
+    root: Path | None = None,
+    progress: Progress | None = None,
+    folds: dict[str, int] | None = None,
+) -> Scape:
     """Decide what is in which scene; reads the clips, writes nothing but their cache.
 
     Args:
         config: Settings.
         root: The data root; from the environment by default.
         progress: Told of each clip that is decoded.
+        folds: Fold of each content group, where that is decided already; see `load_scape_clips`.
 
     Raises:
         DataError: The sources cannot make such scenes; the message says why.
         OntologyError: A label means nothing that is known.
         AudioError: No clip can be read.
     """
-    everything = load_scape_clips(config, root)
+    everything = load_scape_clips(config, root, folds)
     every_clip = [each.clip for each in (*everything.events, *everything.backgrounds)]
     store = WaveformStore.open(every_clip, config.rate_hz, progress=progress)
     clips = everything.of_part(config.part, config.fold)

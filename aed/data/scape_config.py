@@ -35,6 +35,7 @@ class ScapeConfig(Settings):
             with a recipe's `data.inner: {part: INNER}`. The fold itself is in neither part then.
         folds: How many folds the content groups are dealt to.
         official_folds: Take the folds of clips that have official ones from there; the others are dealt.
+        recipe: Name and hash of the recipe whose held-out clips are the test part, in place of all these.
         seed: Decides the folds between equals, and everything that is drawn.
         scenes: How many; None: in a test part as many as it takes to use all audio once, else `TRAIN_SCENES`.
         seconds: Length of a scene; the last one of a test part is perhaps shorter.
@@ -55,6 +56,7 @@ class ScapeConfig(Settings):
     inner: int | None = Field(default=None, ge=1, le=INNER_PARTS)
     folds: int = Field(default=5, ge=2)
     official_folds: bool = False
+    recipe: str | None = None
     seed: int = Field(default=1, ge=0)
     scenes: int | None = Field(default=None, ge=1)
     seconds: float = Field(default=60.0, ge=2.0, le=3600.0)

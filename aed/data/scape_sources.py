@@ -66,12 +66,13 @@ class ScapeClips:
         return replace(self, events=events, backgrounds=backgrounds)
 
 
-def load_scape_clips(config: ScapeConfig, root: Path | None = None) -> ScapeClips:
+def load_scape_clips(config: ScapeConfig, root: Path | None = None, folds: dict[str, int] | None = None) -> ScapeClips:
     """Load the clips of all sources and deal their content groups to folds.
 
     Args:
         config: Settings.
         root: The data root; from the environment by default.
+        folds: Fold of each content group, where that is decided already; those that it lacks are in no part.
 
     Raises:
         DataError: A source or one of its labels is unknown, a background holds or may hold what is an event, a content
@@ -95,9 +96,9 @@ def load_scape_clips(config: ScapeConfig, root: Path | None = None) -> ScapeClip
             backgrounds.append(_background(clip, label_map, ontology))
             unsure[clip.clip_id] = _not_known_absent(concepts, label_map, ontology)
     _check_roles(events, backgrounds)
-    folds = fold_of_groups(all_clips.values(), config)
-    if config.inner is not None:
-        folds = _inner_folds(all_clips.values(), folds, config)
+    if folds is None:
+        folds = fold_of_groups(all_clips.values(), config)
+        folds = _inner_folds(all_clips.values(), folds, config) if config.inner is not None else folds
     return ScapeClips(_unique(events), _unique(backgrounds), folds, left_out, unsure)
 
 

@@ -42,8 +42,8 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    never_teaching = _never_teaching(recipe)
-    clips = tuple(clip for clip in source_clips(recipe, root) if clip.dataset not in never_teaching)
+    never = never_teaching(recipe)
+    clips = tuple(clip for clip in source_clips(recipe, root) if clip.dataset not in never)
     return tuple(fold.number for fold in _folds(recipe, clips))
 
 
@@ -191,8 +191,8 @@ def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
 
 
 def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    never_teaching = _never_teaching(recipe)
-    always_held_out = tuple(clip for clip in clips if clip.dataset in never_teaching)
+    never = never_teaching(recipe)
+    always_held_out = tuple(clip for clip in clips if clip.dataset in never)
     clips = _others(clips, always_held_out)
     folds = _folds(recipe, clips)
     if fold is None and not folds:
@@ -208,8 +208,8 @@ def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tup
     raise ConfigError(f"recipe {recipe.name} has no fold {fold}: its folds are {known}")
 
 
-def _never_teaching(recipe: Recipe) -> frozenset[str]:
-    """Names, as clips bear them, of the data sets that are only tested on."""
+def never_teaching(recipe: Recipe) -> frozenset[str]:
+    """Return the names, as clips bear them, of the data sets that are only tested on."""
     return frozenset(dataset_spec(source).info.dataset for source in recipe.data.test_sources or ())
 
 

@@ -23,7 +23,7 @@ from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
-from aed.train.dataset import FoldClips, fold_clips, source_infos
+from aed.train.dataset import FoldClips, fold_clips, never_teaching, source_infos
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
 from aed.train.labels import clip_targets, coarse_targets, recipe_taxonomy
 from aed.train.loop import OnAverage, Session, fit
@@ -102,7 +102,7 @@ def train_run(
     first = fabric.is_global_zero
     with fabric.rank_zero_first():
         store = FrameStore.open(
-            _every_clip(clips),
+            _clips_to_store(recipe, clips),
             recipe.model.features,
             recipe.augment.waveform,
             progress=listener.on_decode if first else None,
@@ -216,9 +216,12 @@ def _read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _every_clip(clips: FoldClips) -> tuple[Clip, ...]:
-    """All clips of the sources, held-out ones too, so that every fold shares one store."""
-    unique = {clip.clip_id: clip for clip in (*clips.training, *clips.left_out, *clips.test)}
+def _clips_to_store(recipe: Recipe, clips: FoldClips) -> tuple[Clip, ...]:
+    """All clips of the sources that teach, held-out ones too, so that every fold shares one store."""
+    never = never_teaching(recipe)
+    unique = {
+        clip.clip_id: clip for clip in (*clips.training, *clips.left_out, *clips.test) if clip.dataset not in never
+    }
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
 
 
