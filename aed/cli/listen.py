@@ -70,8 +70,6 @@ def _listen(
     loaded = load(model, device=device)
     config = loaded.detector_config if min_probability is None else detector_config(min_probability)
     if longest is not None:
-        if longest <= config.min_event_seconds:
-            raise ConfigError(f"--longest-seconds must be above {config.min_event_seconds:g}, got {longest:g}")
         config = config.model_copy(update={"max_event_seconds": longest})
     opened = open_source(source, loaded.scorer.layout.rate_hz, _speed(speed))
     stream = StreamDetector(loaded.scorer, opened.rate_hz, config)

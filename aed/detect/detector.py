@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pydantic
 from pydantic import Field
 
 from aed.audio.read import stream_audio
@@ -22,11 +21,15 @@ from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
+from aed.errors import ConfigError
 from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.settings import Settings
 from aed.timebase import rows_from_seconds, seconds_from_samples
 
+SHORTEST_EVENT_SECONDS = 0.24
+"""Of a model that decides every 80 ms: three decisions. One bark is as short; one decision alone is chance."""
+_SMOOTHING_SHARE, _EDGE_SHARE = 1 / 2, 2 / 3
 READ_SECONDS = 2.0
 """What is decoded of a file at a time: ten seconds of stereo are several megabytes."""
 
@@ -46,10 +49,11 @@ class DetectorConfig(Settings):
         node_probabilities: Nodes, by name or id, that have another one.
         release_ratio: Once believed in, a node stays so down to this share of that probability (hysteresis).
         smoothing: Moving "median" or "mean" over the rows, or "none".
-        smoothing_seconds: Length of that window.
+        smoothing_seconds: Length of that window; half of what a row looks at where nobody says.
         causal: Smooth over the past only: no delay, but events lag by half a window.
-        min_event_seconds: Shorter events are dropped. A click fills every window that holds it, about a second of rows:
-            what is shorter than two thirds of that is a window's edge on a sound, not a sound.
+        min_event_seconds: Shorter events are dropped. A click fills every row that looks at it: what is shorter than
+            two thirds of what a row looks at is the edge of a sound, not a sound. That, or `SHORTEST_EVENT_SECONDS`,
+            where nobody says.
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
         max_event_seconds: Longer events are told in parts of this length; without it, an event ends with its sound.
@@ -59,21 +63,27 @@ class DetectorConfig(Settings):
     node_probabilities: Mapping[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
     release_ratio: float = Field(default=0.7, gt=0, le=1)
     smoothing: SmoothingKind = "median"
-    smoothing_seconds: float = Field(default=0.48, ge=0)
+    smoothing_seconds: float | None = Field(default=None, ge=0)
     causal: bool = False
-    min_event_seconds: float = Field(default=0.64, ge=0)
+    min_event_seconds: float | None = Field(default=None, ge=0)
     merge_gap_seconds: float = Field(default=0.5, ge=0)
     absorb_seconds: float = Field(default=5.0, ge=0)
     max_event_seconds: float | None = Field(default=None, gt=0)
 
-    @pydantic.model_validator(mode="after")
-    def _longest_is_longer_than_shortest(self) -> DetectorConfig:
-        if self.max_event_seconds is not None and self.max_event_seconds <= self.min_event_seconds:
-            raise ValueError(
-                f"max_event_seconds must be above min_event_seconds = {self.min_event_seconds:g}, got "
-                f"{self.max_event_seconds:g}"
+    def for_window(self, window_seconds: float) -> DetectorConfig:
+        """Return the settings with those that nobody stated, for a model whose rows look at so much.
+
+        Raises:
+            ConfigError: The longest event is not longer than the shortest.
+        """
+        smoothing, least = self.smoothing_seconds, self.min_event_seconds
+        smoothing = _SMOOTHING_SHARE * window_seconds if smoothing is None else smoothing
+        least = max(SHORTEST_EVENT_SECONDS, _EDGE_SHARE * window_seconds) if least is None else least
+        if self.max_event_seconds is not None and self.max_event_seconds <= least:
+            raise ConfigError(
+                f"the longest event must be above {least:g} s, the shortest, got {self.max_event_seconds:g}"
             )
-        return self
+        return self.model_copy(update={"smoothing_seconds": smoothing, "min_event_seconds": least})
 
     def probabilities(self, taxonomy: Taxonomy) -> np.ndarray:
         """Probability from which each node is believed in, `(node,)` float32.
@@ -105,6 +115,9 @@ class Detector:
         on_begin: BeginCallback | None = None,
     ) -> None:
         layout = scorer.layout
+        config = config.for_window(layout.window_seconds)
+        assert config.smoothing_seconds is not None
+        assert config.min_event_seconds is not None
         self._scorer = scorer
         self._config = config
         self._on_rows, self._on_begin = on_rows, on_begin

@@ -87,6 +87,11 @@ class BlockLayout:
         return seconds_from_samples(self.row_samples, self.rate_hz)
 
     @property
+    def window_seconds(self) -> float:
+        """What one row looks at in seconds."""
+        return seconds_from_samples(self.window_samples, self.rate_hz)
+
+    @property
     def delay_seconds(self) -> float:
         """Longest time in seconds from the middle of a row to the arrival of the last sample of its block."""
         samples = self.block_samples - self.lead_samples - self.row_samples / 2

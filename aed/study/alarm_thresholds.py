@@ -24,7 +24,7 @@ from aed.detect.hedge import reportable_nodes
 from aed.detect.thresholds import NodeThreshold, NodeThresholds, write_thresholds
 from aed.errors import DataError
 from aed.metrics.false_alarms import HOURS_A_DAY, poisson_upper_bound
-from aed.scorer.protocol import Scorer
+from aed.scorer.protocol import BlockLayout, Scorer
 from aed.timebase import rows_from_seconds
 
 FloatArray = npt.NDArray[np.floating]
@@ -128,7 +128,7 @@ def alarm_thresholds(
         progress(done, len(recordings))
         rows = smoothed_rows(scorer, recording)
         num_rows += len(rows)
-        counts += [count_events(rows[:, node], layout.row_seconds) for node in nodes]
+        counts += [count_events(rows[:, node], layout) for node in nodes]
     hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
     found = NodeThresholds(
         weights=weights_digest(model),
@@ -159,23 +159,24 @@ def _threshold(counts: IntArray, hours: float, per_day: float, confidence: float
     )
 
 
-def count_events(probabilities: FloatArray, row_seconds: float) -> IntArray:
+def count_events(probabilities: FloatArray, layout: BlockLayout) -> IntArray:
     """Count the events that a node would make at each of `CANDIDATES`, with the detector's own settings.
 
     Args:
         probabilities: Smoothed P(node) over time, (row,).
-        row_seconds: Distance from a row to the next.
+        layout: Of the model.
 
     Returns:
         (threshold,) int64.
     """
-    config = DetectorConfig()
+    config = DetectorConfig().for_window(layout.window_seconds)
+    assert config.min_event_seconds is not None
     return count_stretches(
         probabilities,
         CANDIDATES,
         release_ratio=config.release_ratio,
-        least_rows=max(1, rows_from_seconds(config.min_event_seconds, row_seconds)),
-        gap_rows=rows_from_seconds(config.merge_gap_seconds, row_seconds),
+        least_rows=max(1, rows_from_seconds(config.min_event_seconds, layout.row_seconds)),
+        gap_rows=rows_from_seconds(config.merge_gap_seconds, layout.row_seconds),
     )
 
 

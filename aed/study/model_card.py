@@ -199,9 +199,7 @@ def _ask(scorer: Scorer, clips: Sequence[Clip], progress: Progress) -> _Answers:
         read.append(clip)
         log_p.append(scorer.score_clip(samples))
         seconds.append(len(samples) / scorer.layout.rate_hz)
-        events.append(
-            [count_events(rows[:, node], scorer.layout.row_seconds) for node in range(scorer.taxonomy.num_nodes)]
-        )
+        events.append([count_events(rows[:, node], scorer.layout) for node in range(scorer.taxonomy.num_nodes)])
     if not read:
         raise DataError("none of the held-out clips can be read")
     return _Answers(tuple(read), np.stack(log_p), np.array(seconds), np.array(events, dtype=np.int16), skipped)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aed.detect.detector import Detector, DetectorConfig, detect_file
 from aed.detect.event import Event
-from aed.errors import AudioError, OntologyError
+from aed.errors import AudioError, ConfigError, OntologyError
 from tests.fake_scorer import LAYOUT, STEP, FakeScorer, scene, small_scorer, sum_over_leaves
 from tests.random_taxonomy import random_taxonomy
 
@@ -138,3 +138,13 @@ def test_bad_samples_and_bad_settings_are_named() -> None:
         DetectorConfig(treshold=0.5)  # type: ignore[call-arg]
     with pytest.raises(pydantic.ValidationError, match="less than 1"):
         DetectorConfig(min_probability=1.5)
+
+
+@pytest.mark.parametrize(("window_seconds", "smoothing", "least"), [(0.96, 0.48, 0.64), (0.08, 0.04, 0.24)])
+def test_what_a_row_looks_at_decides_what_is_too_short(window_seconds: float, smoothing: float, least: float) -> None:
+    config = DetectorConfig().for_window(window_seconds)
+    assert (config.smoothing_seconds, config.min_event_seconds) == pytest.approx((smoothing, least))
+    stated = DetectorConfig(smoothing_seconds=0.1, min_event_seconds=0.0).for_window(window_seconds)
+    assert (stated.smoothing_seconds, stated.min_event_seconds) == (0.1, 0.0)
+    with pytest.raises(ConfigError, match="longest event must be above"):
+        DetectorConfig(max_event_seconds=0.2).for_window(window_seconds)
