@@ -15,7 +15,21 @@ import typer
 from typer.core import TyperGroup
 
 import aed
-from aed.cli import calibrate, data, demo, detect, evaluate, explain, export, listen, ontology, recipe, study, train
+from aed.cli import (
+    calibrate,
+    data,
+    demo,
+    detect,
+    evaluate,
+    explain,
+    export,
+    listen,
+    monitor,
+    ontology,
+    recipe,
+    study,
+    train,
+)
 from aed.errors import AedError
 
 EXIT_USER_ERROR = 2
@@ -78,7 +92,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    for verb in (ontology, data, recipe, train, evaluate, calibrate, study, export, detect, listen, explain, demo):
+    making = (ontology, data, recipe, train, evaluate, calibrate, study, export)
+    for verb in (*making, detect, listen, monitor, explain, demo):
         verb.register(verbs)
     return verbs
 
