@@ -86,7 +86,7 @@ class ClipCutter:
         samples = self._ring.window(first, last)
         heard_until = self._start_seconds + seconds_from_samples(self._ring.heard, self._rate_hz)
         voice = self._voice_probability(start, min(end, heard_until))
-        sound.clip = Clip(samples, self._rate_hz, voice, is_cut=sound.event.offset_seconds > end)
+        sound.clip = Clip(samples, self._rate_hz, voice, end)
 
 
 def ring_seconds(config: ClipsConfig, delay_seconds: float) -> float:

@@ -59,13 +59,13 @@ class Clip:
         samples: `(samples,)` float32.
         rate_hz: Their rate.
         voice_probability: Highest P(voice) in it; None where nobody can say.
-        is_cut: Whether the event went on.
+        end_seconds: Where it ends, in the time of the stream.
     """
 
     samples: np.ndarray
     rate_hz: int
     voice_probability: float | None
-    is_cut: bool
+    end_seconds: float
 
 
 class ClipWriter:
@@ -116,7 +116,7 @@ class ClipWriter:
         samples, note = self._policy.keep(clip.samples, clip.rate_hz, clip.voice_probability)
         if samples is None:
             return replace(heard, clip_note=note)
-        if clip.is_cut:
+        if heard.event.offset_seconds > clip.end_seconds:
             seconds = len(samples) / clip.rate_hz
             note = "; ".join(filter(None, [note, f"its first {seconds:.0f} s, the sound went on"]))
         try:

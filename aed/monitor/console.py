@@ -32,6 +32,7 @@ class Console:
     """
 
     name = CONSOLE
+    takes_errands = True
 
     def __init__(
         self, store: Store, bus: Bus, *, is_json: bool, out: Callable[[str], None], err: Callable[[str], None]

@@ -30,6 +30,7 @@ REOPEN_SECONDS = 30.0
 LEAST_LOST_SECONDS = 0.05
 """Less than that between two connections is no loss but how pieces come."""
 LOST, DEAF = "lost", "deaf"
+ENDED = "the source ended"
 _CLOSE_SECONDS = 10.0
 
 OpenSource = Callable[[], Source]
@@ -41,7 +42,7 @@ class Listener:
     Args:
         parts: What all streams share.
         name: Name of the source.
-        open_source: Opens it, again and again.
+        open_source: Opens it, again and again; None where it is over for good once it ends.
         first: The source, where it is open already.
         started_at: When a recording began, UTC; now where None.
     """
@@ -50,7 +51,7 @@ class Listener:
         self,
         parts: HearingParts,
         name: str,
-        open_source: OpenSource,
+        open_source: OpenSource | None,
         first: Source | None = None,
         started_at: datetime | None = None,
     ) -> None:
@@ -126,7 +127,7 @@ class Listener:
             source, heard_at = self._source, self._heard_at
             if source is not None:
                 self._listen(source)
-                if not source.is_live:
+                if not source.is_live or self._open_source is None:
                     return
                 self._source, self._is_reopened = None, True
             pause = FIRST_PAUSE_SECONDS if self._heard_at != heard_at else min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -134,6 +135,7 @@ class Listener:
 
     def _open(self) -> Source | None:
         self._opened_at = time.monotonic()
+        assert self._open_source is not None
         try:
             return self._open_source()
         except AedError as error:
@@ -142,7 +144,7 @@ class Listener:
 
     def _listen(self, source: Source) -> None:
         self._opened_at = time.monotonic()
-        why = "the source ended"
+        why = ENDED
         try:
             for piece in source.pieces():
                 if self._closing.is_set():
@@ -154,7 +156,7 @@ class Listener:
             source.close()
         if not self._closing.is_set():
             self.message = why
-            if source.is_live or why != "the source ended":
+            if self._open_source is not None and (source.is_live or why != ENDED):
                 self._lose(why)
 
     def _hear(self, source: Source, piece: Piece) -> None:
@@ -178,6 +180,7 @@ class Listener:
         started_at = self._started_at or datetime.now(UTC)
         clock: StreamClock = LiveClock() if source.is_live else RecordingClock(started_at)
         self._began_at, self._clock, self._rate_hz = time.monotonic(), clock, source.rate_hz
+        self._parts.rules.forget(self.name)
         self._hearing = Hearing(
             self._parts, self.name, source.rate_hz, is_live=source.is_live, clock=clock, on_health=self._on_health
         )

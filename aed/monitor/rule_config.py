@@ -53,6 +53,7 @@ class TellingConfig(Settings):
     """What all rules have in common.
 
     Attributes:
+        name: What the rule is called.
         hold_seconds: The sound must last so long before it is told.
         confirm: It must repeat before it is told; None for at once.
         cool_down_seconds: After it was told, the rule is silent for so long about the same source.
@@ -61,6 +62,7 @@ class TellingConfig(Settings):
         tell: Names of those who tell it; all where None, nobody where empty: what the rule is about is only remembered.
     """
 
+    name: str = Field(min_length=1)
     hold_seconds: float = Field(default=0.0, ge=0)
     confirm: ConfirmConfig | None = None
     cool_down_seconds: float = Field(default=0.0, ge=0)
@@ -73,14 +75,12 @@ class RuleConfig(TellingConfig):
     """When a sound is told.
 
     Attributes:
-        name: What the rule is called.
         sounds: Nodes of the tree, by name or id; each stands for all below it too.
         threshold: Least P(node), of the node that the rule names; as the model was calibrated where None.
         false_alarms_per_day: Instead of a threshold: the one that `aed calibrate` found for this many.
         min_volume: Least level, of the loudest tenth of a second.
     """
 
-    name: str = Field(min_length=1)
     sounds: Names = Field(min_length=1)
     threshold: float | None = Field(default=None, gt=0, lt=1)
     false_alarms_per_day: float | None = Field(default=None, gt=0)
@@ -98,7 +98,6 @@ class LoudSoundConfig(TellingConfig):
 
     Attributes:
         level: From which a tenth of a second is loud.
-        name: What the rule is called.
     """
 
     level: Level

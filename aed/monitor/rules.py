@@ -144,6 +144,11 @@ class RuleBook:
         assert self._loud is not None
         return self._ask(self._loud, sound)
 
+    def forget(self, source: str) -> None:
+        """Forget what was told and heard of a source: its stream begins anew, and so does its time."""
+        for rule in self._all():
+            rule.forget(source)
+
     def sinks_of(self, name: str | None) -> tuple[str, ...]:
         """Return who tells what a rule reports; all where there is no such rule any more."""
         return next((self._tellers(rule) for rule in self._all() if rule.name == name), self._sinks)
@@ -262,6 +267,11 @@ class _Rule:
     def hears(self, source: str) -> bool:
         """Return whether the rule is about a source."""
         return not self.config.sources or source in self.config.sources
+
+    def forget(self, source: str) -> None:
+        """Forget what was told and heard of a source."""
+        self.told_at_seconds.pop(source, None)
+        self._heard.pop(source, None)
 
     def confirm(self, sound: Sound) -> Finding:
         """Count a sound that passed all checks about itself, once, and see whether that is often enough."""

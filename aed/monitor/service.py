@@ -35,11 +35,16 @@ _POLL_SECONDS = 0.1
 
 
 class Teller(Protocol):
-    """Somebody who tells what was heard."""
+    """Somebody who tells what was heard; see `aed.monitor.sink`."""
 
     @property
     def name(self) -> str:
         """What rules call it."""
+        ...
+
+    @property
+    def takes_errands(self) -> bool:
+        """Whether events are to be written down for it, so that each is told once."""
         ...
 
     def start(self) -> None:
@@ -85,7 +90,7 @@ class Monitor:
     ) -> None:
         self.config, self.scorer, self.store, self.bus = config, scorer, store, bus
         self._tellers, self._speed, self._started_at = tellers, speed, started_at
-        names = tuple(teller.name for teller in tellers)
+        names = tuple(teller.name for teller in tellers if teller.takes_errands)
         self.rules = config.rule_book(scorer.taxonomy, thresholds, names)
         policy = VoicePolicy(config.voices, config.voice_threshold, scorer.taxonomy)
         self.clips_folder = store.folder / CLIPS_FOLDER
@@ -128,13 +133,15 @@ class Monitor:
         Raises:
             ConfigError: There is one of that name that has not ended.
         """
-        known = self._listeners.get(name)
-        if known is not None and not known.has_ended:
-            raise ConfigError(f"there are two sources called '{name}': give one of them another name")
-        listener = Listener(self._parts, name, open_it, first, self._started_at)
-        self._listeners[name] = listener
-        if self._is_started:
-            listener.start()
+        self._add(name, open_it, first)
+
+    def listen_to(self, source: Source) -> None:
+        """Listen to a source that somebody else opened, such as a browser's microphone, until it ends.
+
+        Raises:
+            ConfigError: There is one of that name that has not ended.
+        """
+        self._add(source.name, None, source)
 
     def start(self) -> None:
         """Mend what a kill left behind, open the sources, and begin.
@@ -182,6 +189,15 @@ class Monitor:
     def stop(self) -> None:
         """Ask `wait` to return; may be called by a signal's handler."""
         self._closing.set()
+
+    def _add(self, name: str, open_it: OpenSource | None, first: Source | None) -> None:
+        known = self._listeners.get(name)
+        if known is not None and not known.has_ended:
+            raise ConfigError(f"there are two sources called '{name}': give one of them another name")
+        listener = Listener(self._parts, name, open_it, first, self._started_at)
+        self._listeners[name] = listener
+        if self._is_started:
+            listener.start()
 
     def _add_address(self, name: str, address: str) -> None:
         def open_it() -> Source:
