@@ -71,7 +71,7 @@ def _listen(
     config = loaded.detector_config if min_probability is None else detector_config(min_probability)
     if longest is not None:
         config = config.model_copy(update={"max_event_seconds": longest})
-    opened = open_source(source, loaded.scorer.layout.rate_hz, _speed(speed))
+    opened = open_source(source, loaded.scorer.layout.rate_hz, parse_speed(speed))
     stream = StreamDetector(loaded.scorer, opened.rate_hz, config)
     printer = _Printer(opened.is_live, output_format)
     typer.echo(
@@ -88,7 +88,12 @@ def _listen(
         printer.print(stream.flush())
 
 
-def _speed(text: str) -> float | None:
+def parse_speed(text: str) -> float | None:
+    """Read how fast a recording is played; None as fast as the machine can.
+
+    Raises:
+        ConfigError: It is neither a number nor "max".
+    """
     if text == "max":
         return None
     try:

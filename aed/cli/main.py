@@ -25,6 +25,7 @@ from aed.cli import (
     explain,
     export,
     listen,
+    monitor,
     ontology,
     recipe,
     study,
@@ -92,21 +93,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    for verb in (
-        ontology,
-        data,
-        recipe,
-        train,
-        evaluate,
-        calibrate,
-        card,
-        study,
-        export,
-        detect,
-        listen,
-        explain,
-        demo,
-    ):
+    making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export)
+    for verb in (*making, detect, listen, monitor, explain, demo):
         verb.register(verbs)
     return verbs
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from aed.detect.beat import BeatDecoder, BeatKind, BeatVerdict
 from aed.detect.event import Event
+from aed.detect.last_samples import LastSamples
 from aed.ontology.structure import Taxonomy
 from aed.timebase import samples_from_seconds, seconds_from_samples
 
@@ -47,7 +48,6 @@ _LATEST_SECONDS = 60.0
 """What the model says of a moment is known sooner than that, even where a file comes in large blocks."""
 LOWEST_RATE_HZ = 8_000
 """The decoder's: below it the tones of piezo alarms are not there."""
-_FULL_SCALE = 32767.0
 
 
 class AlarmBeats:
@@ -62,7 +62,7 @@ class AlarmBeats:
         self._taxonomy, self._rate_hz = taxonomy, rate_hz
         self._alarms = _alarm_nodes(taxonomy) if rate_hz >= LOWEST_RATE_HZ else frozenset[int]()
         kept_seconds = LOOK_BACK_SECONDS + _LATEST_SECONDS if self._alarms else 0.0
-        self._kept = _LastSamples(samples_from_seconds(kept_seconds, rate_hz))
+        self._kept = LastSamples(samples_from_seconds(kept_seconds, rate_hz))
         self._session: _Session | None = None
         self._told: list[_Told] = []
         self._waiting: list[Event] = []
@@ -177,33 +177,6 @@ class _Session:
     start_samples: int
     heard_samples: int
     last_alarm_seconds: float
-
-
-class _LastSamples:
-    """The last samples of a stream, in 16 bits: half the memory, and no beat is lost in their noise.
-
-    Args:
-        capacity: How many; 0 keeps none.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity, self.heard = capacity, 0
-        self._ring = np.zeros(capacity, dtype=np.int16)
-
-    def push(self, samples: np.ndarray) -> None:
-        """Add `(samples,)`."""
-        self.heard += len(samples)
-        if self.capacity:
-            last = (np.clip(samples[-self.capacity :], -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
-            at = (self.heard - len(last)) % self.capacity
-            room = self.capacity - at
-            self._ring[at : at + len(last)] = last[:room]
-            self._ring[: max(0, len(last) - room)] = last[room:]
-
-    def window(self, start: int, stop: int) -> np.ndarray:
-        """Samples from one absolute position to another, as far as they are kept, `(samples,)` float32."""
-        places = np.arange(max(start, self.heard - self.capacity), min(stop, self.heard)) % max(self.capacity, 1)
-        return (self._ring[places] / np.float32(_FULL_SCALE)).astype(np.float32)
 
 
 def _alarm_nodes(taxonomy: Taxonomy) -> frozenset[int]:

@@ -165,6 +165,10 @@ class Detector:
         pieces = [samples[start : start + step] for start in range(0, len(samples), step)] or [samples]
         return [event for piece in pieces for event in self._hear(piece)]
 
+    def lasting(self) -> list[Event]:
+        """Return the stretches of nodes that have begun to count and are not over, as far as they have come."""
+        return [self._event(event) for event in self._tracker.lasting()]
+
     def flush(self) -> list[Event]:
         """End the stream: the events of the rest."""
         events = self._score(self._reader.flush())

@@ -155,6 +155,11 @@ class EventTracker:
         begun, self._begun = self._begun, []
         return begun
 
+    def lasting(self) -> list[RowEvent]:
+        """Return the stretches that have begun to count and are not over, as far as they have come, by node."""
+        told = [(node, self._open[node]) for node in sorted(self._open) if self._open[node].is_told]
+        return [RowEvent(stretch.first_row, stretch.last_row, node, stretch.score) for node, stretch in told]
+
     def flush(self) -> list[RowEvent]:
         """End the stream: the events that were still open."""
         return self._close(before_row=self._row + 1)

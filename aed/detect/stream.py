@@ -6,6 +6,7 @@ whole file gives, for an undamaged stream bit for bit what `detect_file` finds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,6 +28,9 @@ DRIFT_AFTER_SECONDS = 60.0
 """Over a shorter time, the buffers between microphone and program weigh more than any drift."""
 SETTLED_AFTER_SECONDS = 10.0
 """A network stream begins with a burst of what it had in store."""
+
+StreamRowsCallback = Callable[[np.ndarray, np.ndarray], None]
+"""Called with smoothed P(node), `(row, node)`, and where each row ends, `(row,)` seconds of the stream, in order."""
 
 
 class Heard(NamedTuple):
@@ -50,23 +54,30 @@ class StreamDetector:
         scorer: The model.
         rate_hz: Sample rate of the stream.
         config: Settings of the detector.
+        on_rows: Receives the probabilities that events are made of, before what they bring is returned.
 
     Raises:
         AudioError: The rate is not positive.
     """
 
-    def __init__(self, scorer: Scorer, rate_hz: int, config: DetectorConfig | None = None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        rate_hz: int,
+        config: DetectorConfig | None = None,
+        on_rows: StreamRowsCallback | None = None,
+    ) -> None:
         if rate_hz <= 0:
             raise AudioError(f"a stream's rate must be positive, got {rate_hz} Hz")
         self._scorer, self._rate_hz = scorer, rate_hz
-        self._config = config or DetectorConfig()
+        self._config, self._on_rows = config or DetectorConfig(), on_rows
         self._health = HealthMonitor(rate_hz)
         self._num_samples = 0
         self._is_drifting = False
         self._settled: tuple[float, float] | None = None
         self._unsettled_since = 0.0
         self._heard = Heard([], [], [])
-        self._start_seconds = 0.0
+        self._start_seconds, self._num_rows = 0.0, 0
         self._start()
         self._complain_of_narrow_band()
 
@@ -140,15 +151,23 @@ class StreamDetector:
             end = None if is_drifting else self.seconds_seen
             self._heard.health.append(HealthEvent(Complaint.DRIFT, self.seconds_seen, end, message))
 
+    def lasting(self) -> list[Event]:
+        """Return the stretches of nodes that have begun to count and are not over, as far as they have come.
+
+        A node is among them beside the deeper one that speaks for it.
+        """
+        return [self._at_stream_time(event) for event in self._detector.lasting()]
+
     def flush(self) -> Heard:
         """End the stream: the events of the rest."""
         self._finish()
         return self._take()
 
     def _start(self) -> None:
-        self._start_seconds = self.seconds_seen
+        self._start_seconds, self._num_rows = self.seconds_seen, 0
         self._resampler = Resampler(self._rate_hz, self._scorer.layout.rate_hz)
-        self._detector = Detector(self._scorer, self._config, on_begin=self._begin)
+        on_rows = None if self._on_rows is None else self._hand_on_rows
+        self._detector = Detector(self._scorer, self._config, on_rows, on_begin=self._begin)
 
     def _listen(self, samples: np.ndarray) -> None:
         self._num_samples += len(samples)
@@ -162,6 +181,12 @@ class StreamDetector:
     def _finish(self) -> None:
         self._detect(self._resampler.flush())
         self._heard.events.extend(map(self._at_stream_time, self._detector.flush()))
+
+    def _hand_on_rows(self, rows: np.ndarray) -> None:
+        assert self._on_rows is not None
+        first, self._num_rows = self._num_rows, self._num_rows + len(rows)
+        ends = np.arange(first + 1, self._num_rows + 1) * self._scorer.layout.row_seconds
+        self._on_rows(rows, self._start_seconds + ends)
 
     def _begin(self, event: Event) -> None:
         self._heard.begun.append(self._at_stream_time(event))

@@ -190,6 +190,10 @@ class Store:
         rows = self._select(f"select {_EVENT_COLUMNS} from events where offset_ms is null order by onset_ms", [])
         return [_event_of(row) for row in rows]
 
+    def clips(self) -> dict[str, str]:
+        """Return the clips that events name, by the id of the event."""
+        return dict(self._select("select id, clip from events where clip is not null", []))
+
     def remove(self, event_ids: Sequence[str]) -> None:
         """Forget events, what was said of them and what was to be told of them.
 

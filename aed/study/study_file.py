@@ -19,8 +19,8 @@ from aed.data.label_budget import BudgetRule
 from aed.errors import ConfigError
 from aed.study.grid import ALL_LABELS, Cell, Grid
 from aed.study.study_config import StudyConfig
-from aed.study.yaml_lines import LocatedYaml, Place, read_located_yaml
 from aed.train.recipe import Recipe, load_recipe
+from aed.yaml_lines import LocatedYaml, Place, first_problem, read_located_yaml
 
 OF_THE_GRID = ("name", "title", "seed", "data.labels", "data.labels_percent", "data.label_draw")
 """Settings of a recipe that the grid sets."""
@@ -82,7 +82,7 @@ def load_study(path: Path, *, quick: bool = False, methods: Sequence[str] = ()) 
     try:
         config = StudyConfig.model_validate(located.content)
     except pydantic.ValidationError as error:
-        raise _first_problem(error, located) from error
+        raise first_problem(error, located) from error
     _check_names(config, located)
     _check_budgets(config, located)
     if quick:
@@ -96,17 +96,6 @@ def load_study(path: Path, *, quick: bool = False, methods: Sequence[str] = ()) 
     shared = _resolve(path, settings, (), located, ("recipe",))
     recipes = {name: _method_recipe(name, config, located, settings, quick=quick) for name in config.methods}
     return StudyFile(config, located, shared, recipes)
-
-
-def _first_problem(error: pydantic.ValidationError, located: LocatedYaml) -> ConfigError:
-    problem = error.errors()[0]
-    place = problem["loc"]
-    key = ".".join(map(str, place))
-    if problem["type"] == "extra_forbidden":
-        return located.error(f"unknown key '{key}': remove it or correct its spelling", *place)
-    if problem["type"] == "too_short":
-        return located.error(f"'{key}' is empty: name at least one", *place)
-    return located.error(f"'{key}': {problem['msg']}, got {problem['input']!r:.80}", *place)
 
 
 def _check_names(config: StudyConfig, located: LocatedYaml) -> None:

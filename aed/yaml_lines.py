@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import yaml
 
 from aed.errors import ConfigError
@@ -67,6 +68,18 @@ def read_located_yaml(path: Path) -> LocatedYaml:
             )
         lines[place] = line
     return LocatedYaml(path, content, lines)
+
+
+def first_problem(error: pydantic.ValidationError, located: LocatedYaml) -> ConfigError:
+    """Return the first thing that is wrong with the content of a file, with its line."""
+    problem = error.errors()[0]
+    place = problem["loc"]
+    key = ".".join(map(str, place))
+    if problem["type"] == "extra_forbidden":
+        return located.error(f"unknown key '{key}': remove it or correct its spelling", *place)
+    if problem["type"] == "too_short":
+        return located.error(f"'{key}' is empty: name at least one", *place)
+    return located.error(f"'{key}': {problem['msg']}, got {problem['input']!r:.80}", *place)
 
 
 def _places(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:

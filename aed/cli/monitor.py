@@ -1,0 +1,185 @@
+"""`aed monitor`: listen for good, and tell what the rules say is worth telling."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aed.cli.listen import LiveFormat, parse_speed
+from aed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aed.monitor.config import MonitorConfig
+    from aed.monitor.service import Monitor
+
+DEFAULT_SOURCE = "mic:"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("monitor")(_monitor)
+
+
+def _monitor(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Rules, sources and who is told: a YAML file such as home.yaml.")
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            help="mic:, file:NAME, rtsp://camera/stream; repeatable, instead of the config's.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder of a trained model, or its .onnx file; the config's without.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", help="How fast recordings are played: 1, 50, or max.", metavar="NUMBER|max")
+    ] = "1",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the monitor's memory; the config's, else aed_monitor.")
+    ] = None,
+    started_at: Annotated[
+        str | None,
+        typer.Option(
+            "--started-at",
+            help="When recordings began, local time, such as 2026-11-01T22:00; now without.",
+            metavar="TIME",
+        ),
+    ] = None,
+    output_format: Annotated[
+        LiveFormat, typer.Option("--format", help="Lines for people, or JSON, one object a line.")
+    ] = LiveFormat.TEXT,
+    device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
+) -> None:
+    """Listen to all sources at once, remember what is heard, and tell what the rules ask for, until Ctrl-C.
+
+    A recording as a source shows what would have been told: its end ends the monitor.
+    """
+    settings = monitor_settings(config, sources or [], model, out)
+    played = parse_speed(speed)
+    began = parse_started_at(started_at, settings)
+    run(settings, played, began, output_format, device)
+
+
+def monitor_settings(config: Path | None, addresses: list[str], model: Path | None, out: Path | None) -> MonitorConfig:
+    """Put the config file and the command line together; the command line has the last word.
+
+    Raises:
+        ConfigError: Something is wrong in the file, or no model is named.
+    """
+    from aed.monitor.config import MonitorConfig, SourceConfig, load_config
+
+    settings = load_config(config) if config is not None else MonitorConfig()
+    changes: dict[str, Any] = {}
+    if addresses or not settings.sources:
+        named = _named(addresses or [DEFAULT_SOURCE])
+        changes["sources"] = {name: SourceConfig(address=address) for name, address in named.items()}
+    if model is not None:
+        changes["model"] = model
+    if out is not None:
+        changes["folder"] = out
+    settings = settings.model_copy(update=changes)
+    if settings.model is None:
+        raise ConfigError(
+            "no model is named: --model home.onnx, or 'model:' in the config; 'aed train' makes one, 'aed export' its "
+            ".onnx file"
+        )
+    return settings
+
+
+def parse_started_at(text: str | None, settings: MonitorConfig) -> datetime | None:
+    """Read a local time.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if text is None:
+        return None
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--started-at {text}: expected a local time such as 2026-11-01T22:00") from None
+    if local.tzinfo is None and settings.zone is not None:
+        local = local.replace(tzinfo=settings.zone)
+    return local.astimezone(UTC)
+
+
+def run(
+    settings: MonitorConfig, speed: float | None, started_at: datetime | None, output_format: LiveFormat, device: str
+) -> None:
+    """Run a monitor until it ends by itself or is asked to."""
+    from aed.api import load
+    from aed.monitor.bus import Bus
+    from aed.monitor.console import Console
+    from aed.monitor.service import Monitor
+    from aed.monitor.store import Store
+
+    assert settings.model is not None
+    loaded = load(settings.model, device=device)
+    store, bus = Store(settings.folder), Bus()
+    console = Console(store, bus, is_json=output_format is LiveFormat.JSONL, out=_out, err=_err)
+    try:
+        monitor = Monitor(
+            settings,
+            loaded.scorer,
+            loaded.detector_config,
+            loaded.thresholds,
+            store,
+            bus,
+            [console],
+            speed=speed,
+            started_at=started_at,
+        )
+        for warning in monitor.warnings:
+            _err(f"! {warning}")
+        _run_until_stopped(monitor)
+    finally:
+        store.close()
+
+
+def _run_until_stopped(monitor: Monitor) -> None:
+    def stop(number: int, frame: object) -> None:
+        monitor.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        monitor.start()
+        monitor.wait()
+    finally:
+        monitor.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _named(addresses: Iterable[str]) -> dict[str, str]:
+    """Give each address a name of plain signs: "rtsp://camera/stream" is camera_stream."""
+    named: dict[str, str] = {}
+    for address in addresses:
+        kind, _, rest = address.partition(":")
+        stem = Path(rest or kind).stem if kind == "file" or not rest else (rest.strip("/") or kind)
+        plain = re.sub(r"[^A-Za-z0-9-]+", "_", stem if kind != "mic" else f"mic_{rest}").strip("_-") or kind
+        number, name = 1, plain
+        while name in named:
+            number += 1
+            name = f"{plain}_{number}"
+        named[name] = address
+    return named
+
+
+def _out(line: str) -> None:
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def _err(line: str) -> None:
+    typer.echo(line, err=True)
