@@ -91,10 +91,12 @@ def make_client(config: BrokerConfig, client_id: str) -> Client:
 
 
 def _encrypt(client: Client, config: BrokerConfig) -> None:
-    files = [file and str(file) for file in (config.ca_file, config.client_certificate, config.client_key)]
+    ca, certificate, key = (
+        None if file is None else str(file) for file in (config.ca_file, config.client_certificate, config.client_key)
+    )
     try:
-        client.tls_set(files[0], files[1], files[2])
+        client.tls_set(ca, certificate, key)
     except (OSError, ValueError) as error:
-        names = ", ".join(file for file in files if file)
+        names = ", ".join(file for file in (ca, certificate, key) if file)
         raise ConfigError(f"mqtt: the certificates cannot be used ({names}): {error}") from error
     client.tls_insecure_set(not config.check_host_name)

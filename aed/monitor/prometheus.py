@@ -247,5 +247,5 @@ def _make_registry(collector: _Collector) -> CollectorRegistry:
     except ImportError as error:
         raise missing_extra("Telling Prometheus", "monitor") from error
     registry = CollectorRegistry()
-    registry.register(collector)  # type: ignore[arg-type]
+    registry.register(collector)
     return registry
