@@ -32,7 +32,13 @@ NUM_ATTEMPTS_AT_REFUSED = 5
 
 
 class Teller:
-    """How one kind of sink tells; all but `stop` is called in the sink's thread."""
+    """How one kind of sink tells; all but `stop` is called in the sink's thread.
+
+    Attributes:
+        trouble: What is wrong although events can be told, for people; empty where nothing is.
+    """
+
+    trouble = ""
 
     def open(self) -> None:
         """Get ready, once."""
@@ -92,7 +98,8 @@ class ErrandSink:
     @property
     def status(self) -> SinkStatus:
         """How it fares."""
-        return replace(self._status, is_running=self._thread.is_alive())
+        trouble = self._status.trouble or self._teller.trouble
+        return replace(self._status, is_running=self._thread.is_alive(), trouble=trouble)
 
     def start(self) -> None:
         """Start the thread; see `Sink.start`."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
+from aed.errors import RefusedError
 from aed.monitor.bus import Bus
 from aed.monitor.errand_sink import ErrandSink, Teller
 from aed.monitor.home_assistant import HomeAssistantConfig, TellableNode, discovery
@@ -87,6 +88,7 @@ class MqttTeller(Teller):
         self._published: dict[str, str] = {}
         self._greeted_connection = 0
         self._forgotten_due = 0.0
+        self._told_event: int | None = None
 
     def open(self) -> None:
         """Find out what lasts, and begin to connect."""
@@ -112,9 +114,14 @@ class MqttTeller(Teller):
 
     def tell(self, errand: Errand) -> None:
         """Tell that an event began or is over; see `Teller.tell`."""
-        states = self._changed(self._note(errand.heard, does_last=errand.stage == EventStage.BEGUN))
-        event = Publication(self._topics.events, to_json(event_to_dict(errand.stage, errand.heard)))
-        self._publish(states, event)
+        messages = self._changed(self._note(errand.heard, does_last=errand.stage == EventStage.BEGUN))
+        if self._told_event != errand.key:
+            messages += [Publication(self._topics.events, to_json(event_to_dict(errand.stage, errand.heard)))]
+        refused = self._publish(messages)
+        if self._topics.events not in refused:
+            self._told_event = errand.key  # not again, should a state be refused
+        if refused:
+            raise RefusedError(_what_was_refused(refused))
 
     def stop(self) -> None:
         """Wait no longer for a broker who is away."""
@@ -127,12 +134,16 @@ class MqttTeller(Teller):
 
     def _greet(self) -> None:
         """Describe the devices, mend the states that the broker lost or kept wrongly, then say that we are there."""
+        self._published = self._link.retained(self._topics.every_label)
+        refused = self._publish(self._changed(self._lasting)) | self._states.publish_all()
+        if self._config.home_assistant.enabled:
+            refused |= self._link.publish(self._devices())
+        refused |= self._link.publish([Publication(self._topics.available, ONLINE, True)])
+        self.trouble = _what_was_refused(refused) if refused else ""
+
+    def _devices(self) -> list[Publication]:
         assistant = self._config.home_assistant
-        devices = [discovery(source, self._nodes, self._topics, assistant) for source in self._sources]
-        self._published = self._link.retained(self._topics.every_label, devices if assistant.enabled else [])
-        self._publish(self._changed(self._lasting))
-        self._states.publish_all()
-        self._link.publish([Publication(self._topics.available, ONLINE, True)])
+        return [discovery(source, self._nodes, self._topics, assistant) for source in self._sources]
 
     def _end_forgotten(self) -> None:
         for ids in self._lasting.values():
@@ -161,9 +172,17 @@ class MqttTeller(Teller):
             Publication(topic, value, True) for topic, value in wanted.items() if self._published.get(topic) != value
         ]
 
-    def _publish(self, states: Sequence[Publication], *events: Publication) -> None:
-        self._link.publish([*states, *events])
-        self._published |= {state.topic: state.payload for state in states}
+    def _publish(self, publications: Sequence[Publication]) -> dict[str, str]:
+        """Publish, and remember what the broker now holds; return what it refused."""
+        refused = self._link.publish(publications)
+        self._published |= {each.topic: each.payload for each in publications if each.topic not in refused}
+        return refused
+
+
+def _what_was_refused(refused: dict[str, str]) -> str:
+    topic, reason = next(iter(refused.items()))
+    more = f" and {len(refused) - 1} more topics" * (len(refused) > 1)
+    return f"mqtt: the broker refuses to take messages for '{topic}'{more}: {reason}; allow this user to write there"
 
 
 def _names(path: Sequence[str], config: MqttConfig) -> Sequence[str]:
@@ -173,8 +192,8 @@ def _names(path: Sequence[str], config: MqttConfig) -> Sequence[str]:
 
 def _told_and_lasting(store: Store, sink: str) -> list[HeardEvent]:
     """Return the events whose beginning this sink has told and whose end not."""
-    waiting = store.errands(sink, limit=_ALL)
-    untold = {errand.heard.id for errand in waiting if errand.stage == EventStage.BEGUN}
     lasting = [heard for heard in store.unfinished() if heard.outcome == Outcome.REPORTED]
+    waiting = store.errands(sink, limit=_ALL)  # read last: what begins in between has its errand there
+    untold = {errand.heard.id for errand in waiting if errand.stage == EventStage.BEGUN}
     lasting += [errand.heard for errand in waiting if errand.stage == EventStage.OVER]
     return [heard for heard in lasting if heard.id not in untold]

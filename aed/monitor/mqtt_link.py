@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aed.errors import ConfigError, RefusedError, TellingError
+from aed.errors import ConfigError, TellingError
 from aed.monitor.mqtt_broker import BrokerConfig, make_client
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
 ONLINE, OFFLINE = "online", "offline"
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 2.0
 """How long a caller waits for a connection before it says that there is none."""
 _POLL_SECONDS = 0.2
 _GOODBYE_SECONDS = 1.0
@@ -90,28 +90,30 @@ class MqttLink:
             if self._stopping.is_set() or time.monotonic() > deadline:
                 raise TellingError(self._why_not_connected(), pause_seconds=0.0)
 
-    def publish(self, publications: Sequence[Publication]) -> None:
+    def publish(self, publications: Sequence[Publication]) -> dict[str, str]:
         """Publish in order, and return when the broker has acknowledged all, through however many connections.
+
+        Returns:
+            The reasons of those that the broker refused, by topic; only a broker of version 5 says so.
 
         Raises:
             TellingError: We are to stop, and there is no connection.
-            RefusedError: The broker refused one of them.
         """
-        for publication, answer in [(each, self._hand_over(each, _AT_LEAST_ONCE)) for each in publications]:
-            self._await(publication, answer)
+        answers = [(each.topic, self._hand_over(each, _AT_LEAST_ONCE)) for each in publications]
+        for _, answer in answers:
+            self._await(answer)
+        return {topic: self._refused.pop(answer.mid) for topic, answer in answers if answer.mid in self._refused}
 
     def publish_if_connected(self, publication: Publication) -> None:
         """Publish something that may be lost; never waits."""
         if self.is_connected:
             self._hand_over(publication, _AT_MOST_ONCE)
 
-    def retained(self, topic_filter: str, publications: Sequence[Publication]) -> dict[str, str]:
+    def retained(self, topic_filter: str) -> dict[str, str]:
         """Return what the broker keeps at the topics of a filter.
 
-        Args:
-            topic_filter: Which topics.
-            publications: Published meanwhile. The broker answers in order: once it has acknowledged them, it has sent
-                what it keeps. Where it does not (or may not say), something is missing in the answer.
+        A broker answers in order: once it has acknowledged what we publish after we subscribed, it has sent what it
+        keeps. Where it does not, or may not say, something is missing in the answer.
         """
         found: dict[str, str] = {}
 
@@ -122,7 +124,7 @@ class MqttLink:
         self._client.message_callback_add(topic_filter, note)
         self._client.subscribe(topic_filter, _AT_MOST_ONCE)
         try:
-            self.publish(publications)
+            self.publish([Publication(self._availability_topic, OFFLINE, True)])  # not yet ready
         finally:
             self._client.unsubscribe(topic_filter)
             self._client.message_callback_remove(topic_filter)
@@ -149,13 +151,11 @@ class MqttLink:
             answer.rc = MQTTErrorCode.MQTT_ERR_SUCCESS  # it waits in the library's queue: not an error to wait for
         return answer
 
-    def _await(self, publication: Publication, answer: MQTTMessageInfo) -> None:
+    def _await(self, answer: MQTTMessageInfo) -> None:
         while not answer.is_published():
             if self._stopping.is_set() and not self.is_connected:
                 raise TellingError(self._why_not_connected(), pause_seconds=0.0)
             answer.wait_for_publish(_POLL_SECONDS)
-        if reason := self._refused.pop(answer.mid, None):
-            raise RefusedError(f"mqtt: the broker refused a message for '{publication.topic}': {reason}")
 
     def _why_not_connected(self) -> str:
         place = f"{self._config.host}:{self._config.port_in_use}"

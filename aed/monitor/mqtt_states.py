@@ -77,14 +77,14 @@ class MqttStates:
         if self._thread.is_alive():
             self._thread.join(_JOIN_SECONDS)
 
-    def publish_all(self) -> None:
-        """Tell the state of every source.
+    def publish_all(self) -> dict[str, str]:
+        """Tell the state of every source; return what the broker refused, as `MqttLink.publish` does.
 
         Raises:
-            TellingError: There is no connection, or the broker refuses.
+            TellingError: We are to stop, and there is no connection.
         """
         with self._lock:
-            self._link.publish([each for source in self._now for each in self._publications(source)])
+            return self._link.publish([each for source in list(self._now) for each in self._publications(source)])
 
     def _run(self) -> None:
         while not self._closing.is_set():
