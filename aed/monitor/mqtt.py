@@ -2,7 +2,9 @@
 
 What an errand means here: an event begins, its node's topic becomes ON; it is over, OFF, unless another event of the
 node still lasts. Both are also told as JSON with the event's id and times on one topic. An event that began and ended
-while the broker was away is still told, ON and then OFF, in its turn.
+while the broker was away is still told, ON and then OFF, in its turn. An errand is struck off when the broker has
+acknowledged all of it. Should the connection break between the broker's receipt and its acknowledgement, MQTT itself
+sends the message again: a receiver that counts events goes by their ids.
 
 A state that the broker still holds is not repeated after a reconnection: we ask for what it kept, and publish what
 differs. The events are never retained: who is not there hears nothing of them, unless its own session is kept.

@@ -35,6 +35,7 @@ def topic_part(name: str) -> str:
     A name that loses more by it than its signs and capitals gets a hash of the whole, so that two different names
     in another script stay different.
     """
+    name = unicodedata.normalize("NFC", name)
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     part = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
     is_whole = all(char.isascii() or unicodedata.normalize("NFKD", char)[0].isascii() for char in name)

@@ -91,7 +91,7 @@ class Client:
         self._client = PahoClient(CallbackAPIVersion.VERSION2, name, clean_session=False)
         if login:
             self._client.username_pw_set(login["user"], login["password"])
-        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in self._topics])
+        self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: setattr(self, "is_ready", True)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
@@ -101,6 +101,11 @@ class Client:
         while not self.is_ready:
             assert time.monotonic() < end, "the test's own client could not subscribe"
             time.sleep(0.01)
+
+    def _on_connect(self, client: Any, _data: Any, flags: Any, *_: Any) -> None:
+        """Subscribe, unless the broker still knows: it would send again what it keeps."""
+        if not flags.session_present:
+            client.subscribe([(topic, 1) for topic in self._topics])
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         """Write a message down; not again if the broker did not get our acknowledgement before it was stopped."""

@@ -152,7 +152,7 @@ def test_an_event_that_was_removed_from_the_store_does_not_stay_on(
 
 def test_the_states_and_levels_of_a_source_are_told(tmp_path: Path, broker: Mosquitto) -> None:
     with monitor_and_client(tmp_path, broker.port, level_every_seconds=0.3) as (monitor, client):
-        wait_until(lambda: client.on(AVAILABLE))
+        wait_until(lambda: client.on(AVAILABLE)[-1:] == ["online"])
         assert set(client.on("aed/kitchen/available")) == {"offline"}  # it has not said that it hears
         monitor.say("kitchen", SourceState.LISTENING)
         wait_until(lambda: client.on("aed/kitchen/available")[-1] == "online")
@@ -320,7 +320,7 @@ def kill_at_random(tmp_path: Path, broker: Mosquitto, num_kills: int) -> int:
 
 
 def test_kills_lose_nothing_and_repeat_at_most_the_message_on_its_way(tmp_path: Path, broker: Mosquitto) -> None:
-    assert kill_at_random(tmp_path, broker, 3) <= 3
+    assert kill_at_random(tmp_path, broker, 2) <= 2
 
 
 @pytest.mark.slow
