@@ -32,13 +32,12 @@ NUM_ATTEMPTS_AT_REFUSED = 5
 
 
 class Teller:
-    """How one kind of sink tells; all but `stop` is called in the sink's thread.
+    """How one kind of sink tells; all but `stop` and `trouble` is called in the sink's thread."""
 
-    Attributes:
-        trouble: What is wrong although events can be told, for people; empty where nothing is.
-    """
-
-    trouble = ""
+    @property
+    def trouble(self) -> str:
+        """What is wrong although telling has not failed (yet), for people; empty where nothing is."""
+        return ""
 
     def open(self) -> None:
         """Get ready, once."""

@@ -91,6 +91,12 @@ class MqttTeller(Teller):
         self._greeted_connection = 0
         self._forgotten_due = 0.0
         self._told_event: int | None = None
+        self._refusal = ""
+
+    @property
+    def trouble(self) -> str:
+        """That there is no connection, or what the broker refuses."""
+        return self._link.trouble or self._refusal
 
     def open(self) -> None:
         """Find out what lasts, and begin to connect."""
@@ -141,7 +147,7 @@ class MqttTeller(Teller):
         if self._config.home_assistant.enabled:
             refused |= self._link.publish(self._devices())
         refused |= self._link.publish([Publication(self._topics.available, ONLINE, True)])
-        self.trouble = _what_was_refused(refused) if refused else ""
+        self._refusal = _what_was_refused(refused) if refused else ""
 
     def _devices(self) -> list[Publication]:
         assistant = self._config.home_assistant

@@ -39,7 +39,7 @@ class BrokerConfig(Settings):
         check_host_name: Whether the broker's certificate must be for its host name.
     """
 
-    host: str
+    host: str = Field(min_length=1)
     port: int | None = Field(default=None, ge=1, le=65535)
     protocol: Literal["5", "3.1.1"] = "5"
     user: str | None = None

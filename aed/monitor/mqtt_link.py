@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aed.errors import ConfigError, TellingError
+from aed.errors import TellingError
 from aed.monitor.mqtt_broker import BrokerConfig, make_client
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class MqttLink:
         availability_topic: Where to say, at the end, that we are gone; the broker says it if we cannot.
 
     Raises:
-        ConfigError: The settings cannot work.
+        ConfigError: The certificates cannot be used.
         MissingExtraError: The library is not installed.
     """
 
@@ -67,16 +67,16 @@ class MqttLink:
         """Whether the broker is there."""
         return self._connected.is_set()
 
-    def start(self) -> None:
-        """Begin to connect, and stay connected, in the library's thread.
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, for people; empty where there is one."""
+        place = f"{self._config.host}:{self._config.port_in_use}"
+        words = f"mqtt: not connected to the broker at {place}{self._last_words}; what is to be told waits for it"
+        return "" if self.is_connected else words
 
-        Raises:
-            ConfigError: The host cannot be one.
-        """
-        try:
-            self._client.connect_async(self._config.host, self._config.port_in_use, self._config.keepalive_seconds)
-        except ValueError as error:
-            raise ConfigError(f"mqtt: '{self._config.host}' is no host: {error}") from error
+    def start(self) -> None:
+        """Begin to connect, and stay connected, in the library's thread."""
+        self._client.connect_async(self._config.host, self._config.port_in_use, self._config.keepalive_seconds)
         self._client.loop_start()
 
     def wait_connected(self) -> None:
@@ -88,7 +88,7 @@ class MqttLink:
         deadline = time.monotonic() + _CONNECT_SECONDS
         while not self._connected.wait(_POLL_SECONDS):
             if self._stopping.is_set() or time.monotonic() > deadline:
-                raise TellingError(self._why_not_connected(), pause_seconds=0.0)
+                raise TellingError(self.trouble, pause_seconds=0.0)
 
     def publish(self, publications: Sequence[Publication]) -> dict[str, str]:
         """Publish in order, and return when the broker has acknowledged all, through however many connections.
@@ -154,12 +154,8 @@ class MqttLink:
     def _await(self, answer: MQTTMessageInfo) -> None:
         while not answer.is_published():
             if self._stopping.is_set() and not self.is_connected:
-                raise TellingError(self._why_not_connected(), pause_seconds=0.0)
+                raise TellingError(self.trouble, pause_seconds=0.0)
             answer.wait_for_publish(_POLL_SECONDS)
-
-    def _why_not_connected(self) -> str:
-        place = f"{self._config.host}:{self._config.port_in_use}"
-        return f"mqtt: not connected to the broker at {place}{self._last_words}; what is to be told waits for it"
 
     def _on_connect(self, _client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
@@ -170,7 +166,7 @@ class MqttLink:
         self._connected.set()
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        self._last_words = self._last_words or ": nobody answers there, or TLS failed"
+        self._last_words = ": nobody answers there, or TLS failed"
 
     def _on_disconnect(
         self, _client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any

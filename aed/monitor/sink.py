@@ -13,7 +13,8 @@ class SinkStatus:
     Attributes:
         is_running: Whether its thread lives.
         trouble: What is wrong just now, for people, and how to mend it; empty where nothing is.
-        num_told: What it told since it was started: errands, or messages.
+        num_told: What it has done since it was started: errands, those that its settings pass over among them, or
+            messages.
         num_failed: How many attempts failed.
         num_given_up: What will never be told, because the other side refused it for good or it was lost.
     """

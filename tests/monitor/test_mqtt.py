@@ -402,6 +402,7 @@ def test_what_the_broker_refuses_is_given_up_and_the_rest_told(tmp_path: Path, m
     [
         ({"prefix": "aed/#"}, "prefix"),
         ({"prefix": ""}, "prefix"),
+        ({"host": ""}, "host"),
         ({"port": 0}, "port"),
         ({"ca_file": "ca.pem"}, "set tls: true"),
         ({"home_assistant": {"device_classes": {"Fire alarm": "smoke"}}}, "device_classes"),
@@ -411,7 +412,7 @@ def test_what_the_broker_refuses_is_given_up_and_the_rest_told(tmp_path: Path, m
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        MqttConfig(host="x", **settings)
+        MqttConfig(**{"host": "x"} | settings)
 
 
 def test_names_that_would_share_a_topic_are_refused(tmp_path: Path) -> None:
@@ -421,4 +422,12 @@ def test_names_that_would_share_a_topic_are_refused(tmp_path: Path) -> None:
     same = [*NODES, replace(NODES[-1], name="bark", path=("bark",))]
     with pytest.raises(ConfigError, match="the sounds 'Bark' and 'bark' would share"):
         mqtt_sink(MqttConfig(host="x"), store, bus, ["kitchen"], same)
+    store.close()
+
+
+def test_certificates_that_cannot_be_read_are_said_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    config = MqttConfig(host="x", tls=True, ca_file=tmp_path / "missing.pem")
+    with pytest.raises(ConfigError, match=r"the certificates cannot be used \(.*missing\.pem\)"):
+        mqtt_sink(config, store, Bus(), SOURCES, NODES)
     store.close()
