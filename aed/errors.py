@@ -39,6 +39,23 @@ class StorageError(AedError):
     """A file cannot be written: disk full, no permission."""
 
 
+class TellingError(AedError):
+    """Somebody who is to be told of an event cannot be reached now.
+
+    Args:
+        message: What is wrong.
+        pause_seconds: How long to wait before the next attempt; None where the sink may choose.
+    """
+
+    def __init__(self, message: str, pause_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.pause_seconds = pause_seconds
+
+
+class RefusedError(TellingError):
+    """Who was to be told of an event was reached, and will not have this message."""
+
+
 class MissingExtraError(AedError):
     """An optional part of the package is not installed."""
 

@@ -212,6 +212,10 @@ class Store:
         )
         return [Errand(row[0], EventStage(row[1]), _event_of(row[2:])) for row in rows]
 
+    def num_errands(self) -> dict[str, int]:
+        """Return how much each sink has still to tell; a sink that has nothing is not in it."""
+        return dict(self._select("select sink, count(*) from errands group by sink", []))
+
     def strike_off(self, errand: Errand) -> None:
         """Remember that an errand is done.
 
