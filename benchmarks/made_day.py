@@ -42,7 +42,7 @@ PAST: Sequence[tuple[float, str, str, str, str | None, str, float]] = (
     (2.2, "Shatter", "kitchen", "held back", "glass", "rule 'glass': 0.58 is below 0.70", 0.58),
     (1.3, "Doorbell", "kitchen", "reported", "door", "rule 'door': 0.96 is at least 0.70", 0.96),
     (0.45, "Dog", "kitchen", "reported", "pets", "rule 'pets': 0.86 is at least 0.50", 0.86),
-    (0.12, SMOKE, "kitchen", "reported", "alarms", "rule 'alarms': 0.98 is at least 0.60, beat of a smoke alarm", 0.98),
+    (0.12, SMOKE, "kitchen", "reported", "alarms", "rule 'alarms': 0.98 is at least 0.60", 0.98),
 )  # fmt: skip
 TROUBLES = (
     (312, False, "the connection to rtsp://nursery/stream broke: trying again"),

@@ -28,7 +28,7 @@ HEARTBEAT_SECONDS = 10.0
 """Without anything else to say: a page that hears nothing for longer knows that the connection is dead."""
 RETRY_SECONDS = 2.0
 _POLL_SECONDS = 0.5
-_HEARTBEAT = ": still here\n\n"
+_HEARTBEAT = "event: still\ndata: here\n\n"
 _ENOUGH_VIEWERS = 503
 _NO_BUFFER = {"x-accel-buffering": "no"}
 """A proxy before the page must hand on each message at once."""
