@@ -41,7 +41,11 @@ function row(trouble) {
     el("time", { datetime: trouble.time }, el("span", {}, day(date)), " ", clockWithSeconds(date)),
     el("span", { class: "where" }, trouble.source),
     el("span", { class: "pill" }, trouble.is_over ? "right again" : trouble.complaint),
-    el("span", { class: "why" }, trouble.is_over ? `${trouble.complaint}: ${trouble.message}` : trouble.message));
+    el("span", { class: "why" }, trouble.is_over ? over(trouble) : trouble.message));
+}
+
+function over({ complaint, message }) {
+  return message.startsWith("is over") ? `${complaint} ${message}` : `${complaint}: ${message}`;
 }
 
 function nothing() {

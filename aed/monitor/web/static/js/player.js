@@ -6,6 +6,7 @@ import { el, icon, onThemeChange } from "./dom.js";
 const BARS = 64;
 const DECODE_RATE_HZ = 16_000;
 const AT_ONCE = 2;
+const AHEAD = "300px"; // a wave is there before it is scrolled into view
 
 const peaksOf = new Map();
 const waiting = [];
@@ -16,11 +17,12 @@ const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (entry.isIntersecting) {
       watcher.unobserve(entry.target);
+      entry.target.player.draw();
       waiting.push(entry.target.player);
       next();
     }
   }
-});
+}, { rootMargin: AHEAD });
 
 function next() {
   while (decoding < AT_ONCE && waiting.length > 0) {

@@ -3,6 +3,8 @@
 import { ask } from "./api.js";
 import { byId, el } from "./dom.js";
 
+const ABBREVIATIONS = new Set(["mqtt", "url", "uri", "jsonl"]);
+
 export async function startSettings() {
   const { settings } = await ask("api/settings");
   const groups = Object.entries(settings);
@@ -21,8 +23,13 @@ function card(name, value) {
 }
 
 function table(value) {
-  const rows = Object.entries(value).flatMap(([name, each]) => [el("dt", {}, Array.isArray(value) ? `${Number(name) + 1}` : words(name)), el("dd", {}, shown(each))]);
+  const isList = Array.isArray(value);
+  const rows = Object.entries(value).flatMap(([name, each]) => [el("dt", {}, isList ? title(each, name) : words(name)), el("dd", {}, shown(each))]);
   return rows.length > 0 ? el("dl", {}, ...rows) : el("p", { class: "note" }, "none");
+}
+
+function title(value, place) {
+  return isGroup(value) && value.name ? String(value.name) : `${Number(place) + 1}`;
 }
 
 function shown(value) {
@@ -34,5 +41,5 @@ function shown(value) {
 }
 
 function words(name) {
-  return name.replaceAll("_", " ");
+  return ABBREVIATIONS.has(name) ? name.toUpperCase() : name.replaceAll("_", " ");
 }

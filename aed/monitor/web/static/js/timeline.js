@@ -74,7 +74,7 @@ function dot(top, quarter, events, from, span) {
   });
   const middle = Math.max(from.getTime(), quarter + QUARTER / 2) - from;
   button.style.setProperty("--at", Math.min(1, middle / span).toFixed(4));
-  button.style.setProperty("--size", (1 + Math.min(1, Math.log2(events.length) / 4)).toFixed(2));
+  button.style.setProperty("--size", (1 + Math.min(0.7, Math.log2(events.length) / 6)).toFixed(2));
   return button;
 }
 
