@@ -1,0 +1,1 @@
+"""The dashboard: a page, what it asks for, and who may ask."""

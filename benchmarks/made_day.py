@@ -1,0 +1,151 @@
+"""A day in a made home, and its life: what the page looks like when things happen.
+
+`python -m benchmarks.made_day` from the checkout serves it, to look at the page without a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from aed.monitor.messages import EventStage, HealthMessage, HeardEvent, Outcome, SourceMessage, SourceState
+from aed.monitor.store import Mark, Verdict
+from aed.monitor.web.config import WebConfig
+from aed.monitor.web.dashboard import Dashboard
+from benchmarks.made_home import RATE_HZ, MadeHome
+
+LEVEL_SECONDS = 0.2
+SMOKE, BABY = "Smoke detector, smoke alarm", "Baby cry, infant cry"
+PAST: Sequence[tuple[float, str, str, str, str | None, str, float]] = (
+    (23.1, "Bird", "nursery", "held back", None, "no rule is about Bird", 0.71),
+    (22.4, "Bird", "nursery", "held back", None, "no rule is about Bird", 0.77),
+    (21.5, "Dog", "kitchen", "reported", "pets", "rule 'pets': 0.91 is at least 0.50", 0.91),
+    (19.0, BABY, "nursery", "reported", "baby", "rule 'baby': 0.88 is at least 0.60", 0.88),
+    (18.8, BABY, "nursery", "held back", "baby", "rule 'baby': told 212 s ago, cool-down 300 s", 0.81),
+    (16.2, "Siren", "kitchen", "reported", "outside", "rule 'outside': 0.64 is at least 0.60", 0.64),
+    (14.9, "Doorbell", "kitchen", "reported", "door", "rule 'door': 0.93 is at least 0.70", 0.93),
+    (14.1, "Speech", "kitchen", "held back", None, "no rule is about Speech", 0.97),
+    (12.0, "Rain", "nursery", "held back", None, "no rule is about Rain", 0.66),
+    (10.5, "Rain", "nursery", "held back", None, "no rule is about Rain", 0.69),
+    (8.2, "Dog", "kitchen", "held back", "pets", "rule 'pets': quiet hours 22:00-07:00", 0.84),
+    (6.0, "Knock", "kitchen", "reported", "door", "rule 'door': 0.79 is at least 0.70", 0.79),
+    (4.3, BABY, "nursery", "reported", "baby", "rule 'baby': 0.95 is at least 0.60", 0.95),
+    (3.1, "Speech", "kitchen", "held back", None, "no rule is about Speech", 0.94),
+    (2.2, "Shatter", "kitchen", "held back", "glass", "rule 'glass': 0.58 is below 0.70", 0.58),
+    (1.3, "Doorbell", "kitchen", "reported", "door", "rule 'door': 0.96 is at least 0.70", 0.96),
+    (0.45, "Dog", "kitchen", "reported", "pets", "rule 'pets': 0.86 is at least 0.50", 0.86),
+    (0.12, SMOKE, "kitchen", "reported", "alarms", "rule 'alarms': 0.98 is at least 0.60", 0.98),
+)  # fmt: skip
+TROUBLES = (
+    (312, False, "the connection to rtsp://nursery/stream broke: trying again"),
+    (311, True, "the connection is back; 8.4 s were lost"),
+)
+
+
+def fill(home: MadeHome, now: datetime) -> None:
+    """A day in the life of this home."""
+    for hours_ago, name, source, outcome, rule, reason, score in PAST:
+        seconds = float(home.generator.uniform(-900, 900)) if hours_ago > 0.5 else 0.0
+        onset = now - timedelta(hours=hours_ago, seconds=seconds)
+        kept = name != "Speech"
+        note = "" if kept else "speech is likely: not kept"
+        heard = home.heard(
+            name,
+            source=source,
+            onset=onset,
+            outcome=Outcome(outcome),
+            rule=rule,
+            reason=reason,
+            score=score,
+            with_clip=kept,
+            clip_note=note,
+        )
+        home.store.save(heard)
+        if name == "Bird":
+            home.store.mark(Mark(heard.id, Verdict.RIGHT, None, now))
+        if name == "Siren":
+            home.store.mark(Mark(heard.id, Verdict.OTHER, home.taxonomy.nodes[home.taxonomy.find("Music")].id, now))
+    for minutes, is_over, message in TROUBLES:
+        trouble = HealthMessage("nursery", now - timedelta(minutes=minutes), "lost", is_over, message)
+        home.store.note_health(trouble)
+    dead = "every sample is exactly 0: the microphone is muted, unplugged or broken; this is not silence"
+    home.store.note_health(HealthMessage("kitchen", now - timedelta(minutes=44), "dead", False, dead))
+    home.store.note_health(HealthMessage("kitchen", now - timedelta(minutes=43), "dead", True, "is over"))
+
+
+class Life(threading.Thread):
+    """Sources that sound: background, now and then something that a detector would hear."""
+
+    def __init__(self, home: MadeHome) -> None:
+        super().__init__(daemon=True)
+        self._home, self._is_over = home, threading.Event()
+        self._begun: dict[str, HeardEvent] = {}
+
+    def close(self) -> None:
+        self._is_over.set()
+        self.join()
+
+    def run(self) -> None:
+        home = self._home
+        step = round(LEVEL_SECONDS * RATE_HZ)
+        for source in home.sources:
+            home.bus.publish(SourceMessage(source, datetime.now(UTC), SourceState.LISTENING, 0.0, ""))
+        scenes = {"kitchen": ("Dog", "Doorbell", "Knock"), "nursery": ("Baby cry, infant cry", "Bird")}
+        playing = {source: (np.zeros(0, dtype=np.float32), "") for source in home.sources}
+        ticks, started = 0, time.monotonic()
+        while not self._is_over.is_set():
+            for place, source in enumerate(home.sources):
+                samples, name = playing[source]
+                if not len(samples) and (ticks + 25 * place) % 45 == 8:
+                    names = scenes.get(source, ("Dog",))
+                    name = names[ticks // 45 % len(names)]
+                    samples = home.sound(name)
+                    self._begin(name, source)
+                chunk, playing[source] = samples[:step], (samples[step:], name)
+                if name and not len(chunk):
+                    self._end(source)
+                    playing[source] = (samples, "")
+                noise = np.cumsum(home.generator.standard_normal(step)) * 0.0004
+                sound = noise - noise.mean() + 0.0015 * home.generator.standard_normal(step)
+                sound[: len(chunk)] += chunk
+                likely = {name: 0.6 + 0.35 * float(home.generator.random())} if len(chunk) else {}
+                quiet = {"Speech": float(home.generator.uniform(0.02, 0.3)), "Rain": 0.08}
+                home.bus.publish(home.level(source, sound, **quiet, **likely))
+            ticks += 1
+            self._is_over.wait(max(0.0, started + ticks * LEVEL_SECONDS - time.monotonic()))
+
+    def _begin(self, name: str, source: str) -> None:
+        told = name != "Bird"
+        reason = "reported: 0.86 is at least 0.60" if told else "no rule is about Bird"
+        outcome = Outcome.REPORTED if told else Outcome.HELD_BACK
+        heard = self._home.heard(name, source=source, outcome=outcome, reason=reason, rule="sounds" if told else None)
+        self._begun[source] = heard
+        self._home.publish(replace(heard, offset=None, clip=None), EventStage.BEGUN)
+
+    def _end(self, source: str) -> None:
+        self._home.publish(replace(self._begun.pop(source), offset=datetime.now(UTC)), EventStage.OVER)
+
+
+def serve(port: int) -> None:
+    with TemporaryDirectory() as folder:
+        home = MadeHome(Path(folder))
+        fill(home, datetime.now(UTC))
+        dashboard = Dashboard(home.parts(), WebConfig(port=port))
+        dashboard.start()
+        Life(home).start()
+        print(dashboard.address, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=8765)
+    serve(parser.parse_args().port)
