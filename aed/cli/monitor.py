@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aed.cli.listen import LiveFormat, parse_speed
-from aed.errors import ConfigError
+from aed.errors import ConfigError, MissingExtraError, missing_extra
 
 if TYPE_CHECKING:
+    from aed.monitor.bus import Bus
     from aed.monitor.config import MonitorConfig
+    from aed.monitor.prometheus import PrometheusSink
     from aed.monitor.service import Monitor
+    from aed.monitor.sink import Sink
+    from aed.monitor.store import Store
 
 DEFAULT_SOURCE = "mic:"
 
@@ -56,6 +61,7 @@ def _monitor(
             metavar="TIME",
         ),
     ] = None,
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Serve no page.")] = False,
     output_format: Annotated[
         LiveFormat, typer.Option("--format", help="Lines for people, or JSON, one object a line.")
     ] = LiveFormat.TEXT,
@@ -65,17 +71,19 @@ def _monitor(
 
     A recording as a source shows what would have been told: its end ends the monitor.
     """
-    settings = monitor_settings(config, sources or [], model, out)
+    settings = monitor_settings(config, sources or [], model, out, no_dashboard=no_dashboard)
     played = parse_speed(speed)
     began = parse_started_at(started_at, settings)
     run(settings, played, began, output_format, device)
 
 
-def monitor_settings(config: Path | None, addresses: list[str], model: Path | None, out: Path | None) -> MonitorConfig:
+def monitor_settings(
+    config: Path | None, addresses: list[str], model: Path | None, out: Path | None, *, no_dashboard: bool = False
+) -> MonitorConfig:
     """Put the config file and the command line together; the command line has the last word.
 
     Raises:
-        ConfigError: Something is wrong in the file, or no model is named.
+        ConfigError: Something is wrong in the file.
     """
     from aed.monitor.config import MonitorConfig, SourceConfig, load_config
 
@@ -88,13 +96,9 @@ def monitor_settings(config: Path | None, addresses: list[str], model: Path | No
         changes["model"] = model
     if out is not None:
         changes["folder"] = out
-    settings = settings.model_copy(update=changes)
-    if settings.model is None:
-        raise ConfigError(
-            "no model is named: --model home.onnx, or 'model:' in the config; 'aed train' makes one, 'aed export' its "
-            ".onnx file"
-        )
-    return settings
+    if no_dashboard:
+        changes["dashboard"] = None
+    return settings.model_copy(update=changes)
 
 
 def parse_started_at(text: str | None, settings: MonitorConfig) -> datetime | None:
@@ -123,12 +127,14 @@ def run(
     from aed.monitor.console import Console
     from aed.monitor.service import Monitor
     from aed.monitor.store import Store
+    from aed.monitor.telling import make_sinks
 
-    assert settings.model is not None
     loaded = load(settings.model, device=device)
     store, bus = Store(settings.folder), Bus()
     console = Console(store, bus, is_json=output_format is LiveFormat.JSONL, out=_out, err=_err)
     try:
+        sinks = make_sinks(settings, store, bus, loaded.taxonomy, loaded.thresholds)
+        figures = _figures(settings, store, bus, sinks)
         monitor = Monitor(
             settings,
             loaded.scorer,
@@ -136,15 +142,60 @@ def run(
             loaded.thresholds,
             store,
             bus,
-            [console],
+            [console, *sinks, *([figures] if figures else [])],
             speed=speed,
             started_at=started_at,
         )
         for warning in monitor.warnings:
             _err(f"! {warning}")
-        _run_until_stopped(monitor)
+        with _dashboard(settings, monitor, figures):
+            _run_until_stopped(monitor)
     finally:
         store.close()
+
+
+def _figures(settings: MonitorConfig, store: Store, bus: Bus, sinks: list[Sink]) -> PrometheusSink | None:
+    """Who counts for Prometheus, if anybody can ask."""
+    from aed.monitor.telling import make_figures
+
+    if settings.prometheus is None and settings.dashboard is None:
+        return None
+    try:
+        return make_figures(settings, store, bus, sinks)
+    except MissingExtraError:
+        if settings.prometheus is not None:
+            raise
+        return None  # the dashboard will say what is missing
+
+
+@contextmanager
+def _dashboard(settings: MonitorConfig, monitor: Monitor, figures: PrometheusSink | None) -> Iterator[None]:
+    """Serve the page as long as the monitor runs."""
+    if settings.dashboard is None:
+        yield
+        return
+    try:
+        from aed.monitor.web.dashboard import Dashboard
+        from aed.monitor.web.parts import Parts
+    except ImportError as error:
+        raise missing_extra("The dashboard (--no-dashboard does without)", "monitor") from error
+    parts = Parts(
+        bus=monitor.bus,
+        store=monitor.store,
+        taxonomy=monitor.scorer.taxonomy,
+        clips=monitor.clips_folder,
+        sources=tuple(settings.sources),
+        settings=settings.model_dump(mode="json", exclude_none=True),
+        open_browser_source=monitor.listen_to,
+        metrics=None if figures is None else lambda: figures.page()[0].decode(),
+    )
+    dashboard = Dashboard(parts, settings.dashboard)
+    dashboard.start()
+    _err(f"dashboard: {dashboard.address}")
+    try:
+        yield
+    finally:
+        dashboard.close()
 
 
 def _run_until_stopped(monitor: Monitor) -> None:

@@ -19,12 +19,18 @@ from aed.detect.detector import DetectorConfig
 from aed.detect.thresholds import NodeThresholds
 from aed.errors import ConfigError
 from aed.monitor.clips import ClipsConfig
+from aed.monitor.mqtt import MqttConfig
+from aed.monitor.notify import NotifyConfig
 from aed.monitor.privacy import Voices
+from aed.monitor.prometheus import PrometheusConfig
 from aed.monitor.quiet_hours import find_time_zone
 from aed.monitor.retention import RetentionConfig
 from aed.monitor.rule_config import FilterConfig, Level, LoudSoundConfig, RuleConfig
 from aed.monitor.rules import RuleBook
+from aed.monitor.web.config import WebConfig
+from aed.monitor.webhook import WebhookConfig
 from aed.ontology.structure import Taxonomy
+from aed.resources import DEFAULT_MODEL
 from aed.settings import Settings
 from aed.yaml_lines import first_problem, read_located_yaml
 
@@ -67,7 +73,7 @@ class MonitorConfig(Settings):
     """All settings of a monitor.
 
     Attributes:
-        model: Folder of a trained model, or its .onnx file.
+        model: Name of a shipped model, folder of a trained one, or an exported .onnx file.
         folder: Where the monitor keeps what it remembers.
         sources: Name -> address, or an object with the address and settings of that source.
         listen: Nodes of the tree to tell of, each a rule of its own; without it and without rules, everything.
@@ -82,9 +88,14 @@ class MonitorConfig(Settings):
         voices: What happens to clips in which somebody is likely to speak.
         voice_threshold: From which P(voice) on that is likely.
         retention: How long to remember.
+        mqtt: Telling over MQTT, to Home Assistant too; not where absent, as all that follow.
+        webhook: Telling a web server.
+        notify: Notifications to people.
+        prometheus: A port of its own for Prometheus; its figures are at the dashboard's /metrics in any case.
+        dashboard: The page; null for none.
     """
 
-    model: Path | None = None
+    model: Path = Path(DEFAULT_MODEL)
     folder: Path = DEFAULT_FOLDER
     sources: dict[
         Annotated[str, AfterValidator(_plain_name)], Annotated[SourceConfig, BeforeValidator(_address_alone)]
@@ -101,8 +112,11 @@ class MonitorConfig(Settings):
     voices: Voices = "drop"
     voice_threshold: float = Field(default=0.3, gt=0, lt=1)
     retention: RetentionConfig = RetentionConfig()
-    # The sections of those who tell (mqtt, webhook, notify, jsonl, prometheus, dashboard) follow here, each None where
-    # it is not there: `aed.cli.monitor` makes a sink of each.
+    mqtt: MqttConfig | None = None
+    webhook: WebhookConfig | None = None
+    notify: NotifyConfig | None = None
+    prometheus: PrometheusConfig | None = None
+    dashboard: WebConfig | None = WebConfig()
 
     @pydantic.model_validator(mode="after")
     def _names_are_told_apart(self) -> MonitorConfig:
