@@ -113,9 +113,8 @@ class Listener:
             self._listen_for_good()
             if self._hearing is not None:
                 self._hearing.finish()
-        except BaseException as error:  # a defect of ours ends the monitor, and not one source in silence
+        except BaseException as error:  # a defect of ours: `Monitor.wait` raises it, and one source ends not in silence
             self.defect = error
-            raise
         finally:
             self.has_ended = True
             self._say(SourceState.ENDED, self.message)
