@@ -188,7 +188,6 @@ def measure(done: Measurement, model: Path, loop: Path, folder: Path, speed: flo
 
 def _look(done: Measurement, monitor: Any, speed: float | None) -> None:
     """Look at the memory until all is heard."""
-    hearings = [listener for listener in monitor._listeners.values()]
     if speed is not None:
         pause = (done.sound_seconds - WARM_UP_SECONDS) / NUM_LOOKS
         for _ in range(NUM_LOOKS):
@@ -197,9 +196,7 @@ def _look(done: Measurement, monitor: Any, speed: float | None) -> None:
         return
     for look in range(1, NUM_LOOKS + 1):
         due = done.sound_seconds * look / NUM_LOOKS - 1.0
-        while any(
-            not each.has_ended and (each._hearing is None or each._hearing.seconds_seen < due) for each in hearings
-        ):
+        while any(not each.has_ended and each.seconds_seen < due for each in monitor.listeners):
             time.sleep(0.05)
         done.resident_mib.append(_resident_mib())
 

@@ -74,6 +74,12 @@ class Listener:
         self.defect: BaseException | None = None
 
     @property
+    def seconds_seen(self) -> float:
+        """Length of the stream so far, gaps included."""
+        hearing = self._hearing
+        return 0.0 if hearing is None else hearing.seconds_seen
+
+    @property
     def status(self) -> SourceMessage:
         """How the source fares."""
         return SourceMessage(self.name, datetime.now(UTC), self.state, round(self.lost_seconds, 3), self.message)
