@@ -30,6 +30,7 @@ from aed.cli import (
     recipe,
     study,
     train,
+    why,
 )
 from aed.errors import AedError
 
@@ -94,7 +95,7 @@ def build_app() -> typer.Typer:
     )
     verbs.callback()(_options)
     making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export)
-    for verb in (*making, detect, listen, monitor, explain, demo):
+    for verb in (*making, detect, listen, monitor, why, explain, demo):
         verb.register(verbs)
     return verbs
 

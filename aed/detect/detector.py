@@ -17,6 +17,7 @@ from pydantic import Field
 
 from aed.audio.read import stream_audio
 from aed.detect.alarm_beats import AlarmBeats
+from aed.detect.belief import Belief
 from aed.detect.event import Event, EventTracker, RowEvent, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
@@ -125,8 +126,7 @@ class Detector:
         smoothing_rows = self._rows(config.smoothing_seconds)
         smoothing_rows += 1 if not config.causal and smoothing_rows % 2 == 0 else 0
         self._smoother = Smoother(config.smoothing, max(1, smoothing_rows), causal=config.causal)
-        self._min_probability = config.probabilities(scorer.taxonomy)
-        self._believed = np.zeros(scorer.taxonomy.num_nodes, dtype=bool)
+        self._belief = Belief(config.probabilities(scorer.taxonomy), config.release_ratio)
         self._hedge = Hedge(scorer.taxonomy)
         self._tracker = EventTracker(
             scorer.taxonomy,
@@ -193,7 +193,7 @@ class Detector:
     def _track(self, rows: np.ndarray) -> list[Event]:
         if self._on_rows is not None:
             self._on_rows(rows)
-        believed = self._believe(rows)
+        believed = self._belief.push(rows)
         self._beats.watch(believed, self._row_ends(len(rows)))
         answers = self._hedge.answers(rows, believed)
         over = [self._event(event) for event in self._tracker.push(rows, answers)]
@@ -201,15 +201,6 @@ class Detector:
             if self._on_begin is not None:
                 self._on_begin(self._event(event))
         return over
-
-    def _believe(self, rows: np.ndarray) -> np.ndarray:
-        """Hysteresis per node: on from its probability, off below a share of that; `(row, node)` bool."""
-        on, stay = rows >= self._min_probability, rows >= self._config.release_ratio * self._min_probability
-        believed = np.empty_like(on)
-        for row in range(len(rows)):
-            self._believed = on[row] | (self._believed & stay[row])
-            believed[row] = self._believed
-        return believed
 
     def _event(self, event: RowEvent) -> Event:
         layout, taxonomy = self._scorer.layout, self._scorer.taxonomy

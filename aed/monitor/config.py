@@ -139,6 +139,11 @@ class MonitorConfig(Settings):
         """Return the rules, then one for each node of `listen`."""
         return (*self.rules, *(RuleConfig(name=name, sounds=(name,)) for name in self.listen))
 
+    def tellers(self) -> tuple[str, ...]:
+        """Return the names of all whom the rules name."""
+        rules = [*self.rules, *([self.loud_sound] if self.loud_sound else [])]
+        return tuple(dict.fromkeys(name for rule in rules for name in rule.tell or ()))
+
     def rule_book(self, taxonomy: Taxonomy, thresholds: NodeThresholds | None, sinks: tuple[str, ...]) -> RuleBook:
         """Return the rules for a tree.
 

@@ -117,6 +117,11 @@ class Hearing:
         return self._stream.seconds_seen
 
     @property
+    def rows(self) -> RowHistory:
+        """The last probabilities."""
+        return self._rows
+
+    @property
     def level_dbfs(self) -> float:
         """Level of the last tenth of a second."""
         return self._levels.level_dbfs

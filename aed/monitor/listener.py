@@ -74,6 +74,12 @@ class Listener:
         self.defect: BaseException | None = None
 
     @property
+    def seconds_seen(self) -> float:
+        """Length of the stream so far, gaps included."""
+        hearing = self._hearing
+        return 0.0 if hearing is None else hearing.seconds_seen
+
+    @property
     def status(self) -> SourceMessage:
         """How the source fares."""
         return SourceMessage(self.name, datetime.now(UTC), self.state, round(self.lost_seconds, 3), self.message)
@@ -113,9 +119,8 @@ class Listener:
             self._listen_for_good()
             if self._hearing is not None:
                 self._hearing.finish()
-        except BaseException as error:  # a defect of ours ends the monitor, and not one source in silence
+        except BaseException as error:  # a defect of ours: `Monitor.wait` raises it, and one source ends not in silence
             self.defect = error
-            raise
         finally:
             self.has_ended = True
             self._say(SourceState.ENDED, self.message)

@@ -31,6 +31,14 @@ class RowHistory:
         while self._parts[0][0][-1] < self.end_seconds - self._kept_seconds:
             self._parts.popleft()
 
+    def between(self, from_seconds: float, to_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows that end in a stretch, `(row, node)`, and where they end, `(row,)` seconds."""
+        if not self._parts:
+            return np.zeros((0, self._num_nodes), dtype=np.float32), np.zeros(0)
+        ends = np.concatenate([part[0] for part in self._parts])
+        inside = (ends > from_seconds) & (ends <= to_seconds)
+        return np.concatenate([part[1] for part in self._parts])[inside], ends[inside]
+
     def peak(self, from_seconds: float, to_seconds: float) -> np.ndarray:
         """Return the highest P of each node in a stretch, `(node,)`; 0 where nothing is known of it."""
         highest = np.zeros(self._num_nodes, dtype=np.float32)

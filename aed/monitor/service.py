@@ -118,6 +118,11 @@ class Monitor:
         """What all streams share."""
         return self._parts
 
+    @property
+    def listeners(self) -> list[Listener]:
+        """Those who listen, one for each source."""
+        return list(self._listeners.values())
+
     def sources(self) -> list[SourceMessage]:
         """Return how every source fares."""
         return [listener.status for listener in self._listeners.values()]
@@ -166,7 +171,7 @@ class Monitor:
     def wait(self) -> None:
         """Return when all sources have ended, or when it is closed."""
         while not self._closing.wait(_POLL_SECONDS):
-            listeners = list(self._listeners.values())
+            listeners = self.listeners
             for listener in listeners:
                 if listener.defect is not None:
                     raise listener.defect
@@ -227,7 +232,7 @@ class Monitor:
         kept_at = time.monotonic()
         while not self._closing.wait(WATCH_EVERY_SECONDS):
             now = time.monotonic()
-            for listener in list(self._listeners.values()):
+            for listener in self.listeners:
                 listener.check(now)
             self._keeper.retry()
             if now - kept_at >= RETENTION_EVERY_SECONDS:

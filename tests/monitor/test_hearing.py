@@ -84,7 +84,7 @@ def test_what_is_remembered_is_what_detect_finds(tmp_path: Path) -> None:
     assert all(each.offset is not None for each in heard)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 4000), min_size=1, max_size=20), st.integers(0, 10_000))
 def test_any_pieces_bring_the_same_entries(tmp_path_factory: Any, lengths: list[int], seed: int) -> None:
     codes = np.random.default_rng(seed).integers(0, 5, 12)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 import soundfile
 
 from aed.monitor.clip_files import CLIPS_FOLDER
-from aed.monitor.messages import Outcome
+from aed.monitor.messages import EventStage, Outcome
 from aed.monitor.store import DATABASE_NAME, Store
 from tests.fake_scorer import scene
 from tests.monitor.made_monitor import Recorder, remembered, run, write_scene
@@ -118,10 +119,6 @@ def test_what_lasted_is_ended_and_what_is_left_over_removed(tmp_path: Path) -> N
     run(first)
     (heard,) = remembered(first.store)
     assert heard.clip is not None
-    from dataclasses import replace
-
-    from aed.monitor.messages import EventStage
-
     first.store.save(replace(heard, offset=None), EventStage.BEGUN, ["recorder"])
     lost = replace(heard, id="lost-clip", clip="lost-clip.flac")
     first.store.save(lost)
@@ -129,7 +126,7 @@ def test_what_lasted_is_ended_and_what_is_left_over_removed(tmp_path: Path) -> N
     (clips / "orphan.flac").write_bytes(b"x")
     (clips / f".{heard.id}.0a1b2c3d.tmp.flac").write_bytes(b"half")
     first.store.close()
-    second = made_monitor(tmp_path / "memory", sinks=[Recorder()])
+    second = made_monitor(tmp_path / "memory", sinks=[Recorder()], retention={"days": 100_000, "event_days": 100_000})
     second.start()
     second.close()
     entries = {each.id: each for each in remembered(second.store)}
