@@ -3,8 +3,9 @@
 What an errand means here: an event begins, its node's topic becomes ON; it is over, OFF, unless another event of the
 node still lasts. Both are also told as JSON with the event's id and times on one topic. An event that began and ended
 while the broker was away is still told, ON and then OFF, in its turn. An errand is struck off when the broker has
-acknowledged all of it. Should the connection break between the broker's receipt and its acknowledgement, MQTT itself
-sends the message again: a receiver that counts events goes by their ids.
+acknowledged all of it, and behind each event the broker keeps its id: after a kill between the two we ask for it, and
+do not tell that event again. Should the connection break between the broker's receipt and its acknowledgement, MQTT
+itself sends the message again: a receiver that counts events goes by their ids.
 
 A state that the broker still holds is not repeated after a reconnection: we ask for what it kept, and publish what
 differs. The events are never retained: who is not there hears nothing of them, unless its own session is kept.
@@ -90,7 +91,6 @@ class MqttTeller(Teller):
         self._published: dict[str, str] = {}
         self._greeted_connection = 0
         self._forgotten_due = 0.0
-        self._told_event: int | None = None
         self._refusal = ""
 
     @property
@@ -123,11 +123,11 @@ class MqttTeller(Teller):
     def tell(self, errand: Errand) -> None:
         """Tell that an event began or is over; see `Teller.tell`."""
         messages = self._changed(self._note(errand.heard, does_last=errand.stage == EventStage.BEGUN))
-        if self._told_event != errand.key:
-            messages += [Publication(self._topics.events, to_json(event_to_dict(errand.stage, errand.heard)))]
+        told = Publication(self._topics.told, f"{errand.heard.id} {errand.stage}", True)
+        if self._published.get(told.topic) != told.payload:
+            messages += [Publication(self._topics.events, to_json(event_to_dict(errand.stage, errand.heard))), told]
         refused = self._publish(messages)
-        if self._topics.events not in refused:
-            self._told_event = errand.key  # not again, should a state be refused
+        refused.pop(told.topic, None)  # only a help
         if refused:
             raise RefusedError(_what_was_refused(refused))
 
@@ -142,7 +142,7 @@ class MqttTeller(Teller):
 
     def _greet(self) -> None:
         """Describe the devices, mend the states that the broker lost or kept wrongly, then say that we are there."""
-        self._published = self._link.retained(self._topics.every_label)
+        self._published = self._link.retained(self._topics.every_label, self._topics.told)
         refused = self._publish(self._changed(self._lasting)) | self._states.publish_all()
         if self._config.home_assistant.enabled:
             refused |= self._link.publish(self._devices())

@@ -109,8 +109,8 @@ class MqttLink:
         if self.is_connected:
             self._hand_over(publication, _AT_MOST_ONCE)
 
-    def retained(self, topic_filter: str) -> dict[str, str]:
-        """Return what the broker keeps at the topics of a filter.
+    def retained(self, *topic_filters: str) -> dict[str, str]:
+        """Return what the broker keeps at the topics of some filters.
 
         A broker answers in order: once it has acknowledged what we publish after we subscribed, it has sent what it
         keeps. Where it does not, or may not say, something is missing in the answer.
@@ -121,13 +121,15 @@ class MqttLink:
             if message.retain:
                 found[message.topic] = message.payload.decode("utf-8", "replace")
 
-        self._client.message_callback_add(topic_filter, note)
-        self._client.subscribe(topic_filter, _AT_MOST_ONCE)
+        for topic_filter in topic_filters:
+            self._client.message_callback_add(topic_filter, note)
+            self._client.subscribe(topic_filter, _AT_MOST_ONCE)
         try:
             self.publish([Publication(self._availability_topic, OFFLINE, True)])  # not yet ready
         finally:
-            self._client.unsubscribe(topic_filter)
-            self._client.message_callback_remove(topic_filter)
+            for topic_filter in topic_filters:
+                self._client.unsubscribe(topic_filter)
+                self._client.message_callback_remove(topic_filter)
         return found
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
     <prefix>/available                       online, offline (last will)
     <prefix>/events                          JSON of each event when it begins and when it is over
+    <prefix>/told                            id and stage of the event that was told last, for the next start
     <prefix>/<source>/available              online while it listens; a source that is lost or deaf is offline
     <prefix>/<source>/state                  starting, listening, lost, deaf, ended
     <prefix>/<source>/problem                ON while something is wrong with it
@@ -64,6 +65,11 @@ class Topics:
     def events(self) -> str:
         """The events."""
         return f"{self.prefix}/events"
+
+    @property
+    def told(self) -> str:
+        """What was told last."""
+        return f"{self.prefix}/told"
 
     def of_source(self, source: str, what: str) -> str:
         """Return the topic of something about a source."""
