@@ -33,7 +33,10 @@ class SampleFormat(StrEnum):
     INTEGER = "int16"
 
 
-_DTYPES: dict[SampleFormat, np.dtype[Any]] = {SampleFormat.FLOAT: np.dtype("<f4"), SampleFormat.INTEGER: np.dtype("<i2")}
+_DTYPES: dict[SampleFormat, np.dtype[Any]] = {
+    SampleFormat.FLOAT: np.dtype("<f4"),
+    SampleFormat.INTEGER: np.dtype("<i2"),
+}
 _FULL_SCALE = {SampleFormat.FLOAT: 1.0, SampleFormat.INTEGER: 32768.0}
 
 
