@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse
@@ -15,11 +17,32 @@ from aed.monitor.web.microphone_route import Microphones
 from aed.monitor.web.parts import Parts
 from aed.monitor.web.security import Guard
 from aed.monitor.web.source_board import SourceBoard
+from aed.settings import Settings
 
 LONGEST_BODY_BYTES = 16 * 1024
 """The largest that the page sends is a mark, below 1 kB."""
 _CANNOT_BE = 422
 _UNAVAILABLE = 503
+
+
+class Refusal(Settings):
+    """Every answer that is none.
+
+    Attributes:
+        detail: What is wrong, and what was expected.
+    """
+
+    detail: str
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Refusal, "description": "The token is missing or wrong."},
+    403: {"model": Refusal, "description": "Asked by a page that is not the dashboard's own."},
+    404: {"model": Refusal, "description": "There is no such thing."},
+    421: {"model": Refusal, "description": "Called by a name that is not the dashboard's."},
+    _CANNOT_BE: {"model": Refusal, "description": "What was asked cannot be."},
+    _UNAVAILABLE: {"model": Refusal, "description": "The memory cannot be used just now."},
+}
 
 
 def create_app(parts: Parts, config: WebConfig) -> FastAPI:
@@ -37,6 +60,7 @@ def create_app(parts: Parts, config: WebConfig) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=LONGEST_BODY_BYTES,
+        responses=_REFUSALS,
     )
     app.state.parts, app.state.access = parts, Access(config)
     app.state.board = SourceBoard(parts.sources)

@@ -20,9 +20,8 @@ from benchmarks.made_home import HOSTILE, MadeHome
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
 PATIENCE_MILLISECONDS = 120_000
 """For what only has to happen at all: the machine may be busy."""
 WITHIN_SECONDS = 1.0
@@ -133,8 +132,8 @@ def test_a_clip_plays(visit, home: MadeHome) -> None:
     page.wait_for_function("() => document.querySelector('#events audio').currentTime > 0.2")
     duration = page.evaluate("() => document.querySelector('#events audio').duration")
     assert 1 < duration < 6
-    wave = "() => [...document.querySelector('#events .wave').getContext('2d').getImageData(0, 0, 300, 40).data].some(Boolean)"
-    page.wait_for_function(wave)
+    wave = "document.querySelector('#events .wave').getContext('2d').getImageData(0, 0, 300, 40).data"
+    page.wait_for_function(f"() => [...{wave}].some(Boolean)")
 
 
 def test_a_correction_is_stored_and_every_page_shows_it(visit, home: MadeHome) -> None:
@@ -245,9 +244,8 @@ def test_this_devices_microphone_is_heard(visit, home: MadeHome) -> None:
     page.wait_for_selector('#sources article[aria-label="browser:phone"]')
     (source,) = home.opened
     assert source.rate_hz in (44_100, 48_000)
-    page.wait_for_function(
-        "() => document.querySelector('[aria-label=\"browser:phone\"] .number').textContent.includes('dBFS')"
-    )
+    number = "document.querySelector('[aria-label=\"browser:phone\"] .number')"
+    page.wait_for_function(f"() => {number}.textContent.includes('dBFS')")
     page.click("#microphone button")
     page.wait_for_selector('#sources article[aria-label="browser:phone"]', state="detached")
     assert source.is_closed
