@@ -71,7 +71,7 @@ class DetectorConfig(Settings):
     absorb_seconds: float = Field(default=5.0, ge=0)
     max_event_seconds: float | None = Field(default=None, gt=0)
 
-    def for_window(self, window_seconds: float) -> DetectorConfig:
+    def for_window(self, window_seconds: float) -> FittedDetectorConfig:
         """Return the settings with those that nobody stated, for a model whose rows look at so much.
 
         Raises:
@@ -84,7 +84,8 @@ class DetectorConfig(Settings):
             raise ConfigError(
                 f"the longest event must be above {least:g} s, the shortest, got {self.max_event_seconds:g}"
             )
-        return self.model_copy(update={"smoothing_seconds": smoothing, "min_event_seconds": least})
+        stated = self.model_dump() | {"smoothing_seconds": smoothing, "min_event_seconds": least}
+        return FittedDetectorConfig.model_validate(stated)
 
     def probabilities(self, taxonomy: Taxonomy) -> np.ndarray:
         """Probability from which each node is believed in, `(node,)` float32.
@@ -96,6 +97,13 @@ class DetectorConfig(Settings):
         for name, probability in self.node_probabilities.items():
             found[taxonomy.find(name)] = probability
         return found
+
+
+class FittedDetectorConfig(DetectorConfig):
+    """Settings of which none is left open; made by `DetectorConfig.for_window`."""
+
+    smoothing_seconds: float = Field(ge=0)
+    min_event_seconds: float = Field(ge=0)
 
 
 class Detector:
@@ -116,21 +124,18 @@ class Detector:
         on_begin: BeginCallback | None = None,
     ) -> None:
         layout = scorer.layout
-        config = config.for_window(layout.window_seconds)
-        assert config.smoothing_seconds is not None
-        assert config.min_event_seconds is not None
-        self._scorer = scorer
-        self._config = config
+        settings = config.for_window(layout.window_seconds)
+        self._scorer, self._config = scorer, settings
         self._on_rows, self._on_begin = on_rows, on_begin
         self._reader = BlockReader(layout)
-        smoothing_rows = self._rows(config.smoothing_seconds)
+        smoothing_rows = self._rows(settings.smoothing_seconds)
         smoothing_rows += 1 if not config.causal and smoothing_rows % 2 == 0 else 0
         self._smoother = Smoother(config.smoothing, max(1, smoothing_rows), causal=config.causal)
         self._belief = Belief(config.probabilities(scorer.taxonomy), config.release_ratio)
         self._hedge = Hedge(scorer.taxonomy)
         self._tracker = EventTracker(
             scorer.taxonomy,
-            least_rows=max(1, self._rows(config.min_event_seconds)),
+            least_rows=max(1, self._rows(settings.min_event_seconds)),
             gap_rows=self._rows(config.merge_gap_seconds),
             absorb_rows=self._rows(config.absorb_seconds),
             most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),

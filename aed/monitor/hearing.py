@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from aed.detect.detector import DetectorConfig
+from aed.detect.detector import FittedDetectorConfig
 from aed.detect.event import Event
 from aed.detect.health import HealthEvent
 from aed.detect.stream import Heard, StreamDetector
@@ -62,7 +62,7 @@ class HearingParts:
     """
 
     scorer: Scorer
-    detector: DetectorConfig
+    detector: FittedDetectorConfig
     rules: RuleBook
     loud_sound: LoudSoundConfig | None
     clips: ClipsConfig

@@ -98,7 +98,9 @@ class Monitor:
         self._writer = ClipWriter(self.clips_folder, policy, lambda heard: self._keeper.save(heard, EventStage.CHANGED))
         self._parts = HearingParts(
             scorer=scorer,
-            detector=config.detector_config(usual, self.rules, scorer.taxonomy),
+            detector=config.detector_config(usual, self.rules, scorer.taxonomy).for_window(
+                scorer.layout.window_seconds
+            ),
             rules=self.rules,
             loud_sound=config.loud_sound,
             clips=config.clips,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aed.detect.belief import Belief
-from aed.detect.detector import DetectorConfig
+from aed.detect.detector import FittedDetectorConfig
 from aed.detect.health import HealthEvent
 from aed.detect.hedge import Hedge
 from aed.errors import ConfigError
@@ -139,7 +139,7 @@ class NodeReasons:
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, config: DetectorConfig, row_seconds: float, rows: np.ndarray, row: int
+        self, taxonomy: Taxonomy, config: FittedDetectorConfig, row_seconds: float, rows: np.ndarray, row: int
     ) -> None:
         self._taxonomy, self._config, self._row_seconds, self._row = taxonomy, config, row_seconds, row
         self._rows, self._thresholds = rows, config.probabilities(taxonomy)

@@ -170,7 +170,6 @@ def count_events(probabilities: FloatArray, layout: BlockLayout) -> IntArray:
         (threshold,) int64.
     """
     config = DetectorConfig().for_window(layout.window_seconds)
-    assert config.min_event_seconds is not None
     return count_stretches(
         probabilities,
         CANDIDATES,
