@@ -35,7 +35,7 @@ from aed.settings import Settings
 from aed.yaml_lines import first_problem, read_located_yaml
 
 DEFAULT_FOLDER = Path("aed_monitor")
-EVERYTHING = "everything"
+USUAL_RULE = "whatever has a name"
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -76,7 +76,8 @@ class MonitorConfig(Settings):
         model: Name of a shipped model, folder of a trained one, or an exported .onnx file.
         folder: Where the monitor keeps what it remembers.
         sources: Name -> address, or an object with the address and settings of that source.
-        listen: Nodes of the tree to tell of, each a rule of its own; without it and without rules, everything.
+        listen: Nodes of the tree to tell of, each a rule of its own; without it and without rules, everything that has
+            a name below the tree's first level.
         filters: Node -> what it needs to be told by whatever rule.
         min_volume: Least level, in dBFS, of what is told.
         max_not_heard: A sound is over when it was not heard for so many seconds.
@@ -151,9 +152,8 @@ class MonitorConfig(Settings):
             ConfigError: They do not fit the model or those who tell.
             OntologyError: The tree has no node of that name.
         """
-        everything = RuleConfig(name=EVERYTHING, sounds=(taxonomy.nodes[0].id,))
         return RuleBook(
-            self.all_rules() or (everything,),
+            self.all_rules() or (_usual_rule(taxonomy),),
             filters=self.filters,
             min_volumes={name: source.min_volume for name, source in self.sources.items()},
             min_volume=self.min_volume,
@@ -188,6 +188,13 @@ def load_config(path: Path) -> MonitorConfig:
         return MonitorConfig.model_validate(located.content)
     except pydantic.ValidationError as error:
         raise first_problem(error, located) from error
+
+
+def _usual_rule(taxonomy: Taxonomy) -> RuleConfig:
+    """Tell of everything, but not that there was "an animal" or "a sound of a thing": that is only remembered."""
+    first = taxonomy.children(0)
+    named = [child for node in first for child in taxonomy.children(node) or (node,)]
+    return RuleConfig(name=USUAL_RULE, sounds=tuple(taxonomy.nodes[node].id for node in named))
 
 
 def _by_id(probabilities: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:

@@ -22,7 +22,7 @@ from aed.scorer.protocol import Scorer
 from tests.fake_scorer import LAYOUT, small_scorer, small_taxonomy
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-USUAL = DetectorConfig(smoothing="none", merge_gap_seconds=0.1, absorb_seconds=1.0)
+USUAL = DetectorConfig(smoothing="none", min_event_seconds=0.64, merge_gap_seconds=0.1, absorb_seconds=1.0)
 
 
 class Recorder:
@@ -58,8 +58,10 @@ def monitor(
     usual: DetectorConfig = USUAL,
     **config: Any,
 ) -> Monitor:
-    """A monitor of recordings at full speed; its store is `.store`."""
-    settings = MonitorConfig.model_validate({"voices": "keep", **config})
+    """A monitor of recordings at full speed, which tells everything by default; its store is `.store`."""
+    everything = {"name": "everything", "sounds": [small_taxonomy().nodes[0].id]}
+    rules = {} if {"rules", "listen"} & set(config) else {"rules": [everything]}
+    settings = MonitorConfig.model_validate({"voices": "keep", "dashboard": None, **rules, **config})
     sinks = sinks or [Recorder()]
     store = Store(folder)
     return Monitor(

@@ -60,10 +60,11 @@ def test_a_rule_covers_what_is_below_its_node_and_nothing_else() -> None:
     assert book.judge(sound("Dog")).sinks == ("a", "b")
 
 
-def test_without_rules_everything_is_told() -> None:
+def test_without_rules_everything_is_told_that_has_a_name() -> None:
     decision = rule_book().judge(sound("Glass"))
-    assert (decision.is_reported, decision.rule) == (True, "everything")
-    assert decision.reason == "rule 'everything': Glass 0.90, -20 dBFS"
+    assert (decision.is_reported, decision.rule) == (True, "whatever has a name")
+    assert decision.reason == "rule 'whatever has a name': Glass 0.90, -20 dBFS"
+    assert judged(rule_book(), sound("Dog"), sound("Animal")) == [True, False]
 
 
 def test_a_threshold_is_one_on_the_node_that_the_rule_names() -> None:
