@@ -21,6 +21,8 @@ from aed.cli import (
     data,
     demo,
     detect,
+    doctor,
+    enroll,
     evaluate,
     explain,
     export,
@@ -104,6 +106,8 @@ def build_app() -> typer.Typer:
         export,
         detect,
         listen,
+        enroll,
+        doctor,
         explain,
         demo,
     ):
