@@ -20,12 +20,17 @@ from aed.audio.resample import Resampler
 from aed.detect.beside_weights import parse_beside_weights
 from aed.detect.calibration import HedgeCalibration, read_calibration
 from aed.detect.detector import Detector, DetectorConfig, detect_file
+from aed.detect.embedded import embed_samples
+from aed.detect.enrolled import Prototypes
+from aed.detect.enrolled_files import FOLDER_NAME, EnrolledSound, enrolled_folder, model_digest, read_enrolled
+from aed.detect.enrolled_tree import EnrolledScorer
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.thresholds import NodeThresholds, read_thresholds
-from aed.errors import AudioError, ConfigError, missing_extra
+from aed.errors import AudioError, ConfigError, ModelError, missing_extra
 from aed.ontology.structure import Taxonomy
 from aed.resources import DEFAULT_MODEL, MODEL_CONFIG_NAME, shipped_models
+from aed.scorer.embedding import as_embedding_scorer
 from aed.scorer.protocol import Scorer
 from aed.scorer.tempered import TemperedScorer
 
@@ -38,6 +43,8 @@ TOP_LEAVES = 5
 EXPORTED_SUFFIX = ".onnx"
 MIN_PROBABILITY = 0.5
 """How sure an answer of a model must be that was not calibrated."""
+ENROLLED_PROBABILITY = 0.5
+"""Of an enrolled sound at its own threshold, however the model was calibrated."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +110,11 @@ class LoadedModel:
         scorer: The model behind it.
         calibration: How sure it is and its answers must be (`aed calibrate`); None where nobody measured that.
         thresholds: How sure each node must be for a wished rate of false alarms; None where nobody measured that.
+        enrolled: Sounds that were added to it without training (`aed enroll`), with what they are known by.
 
     Attributes:
-        scorer: The model, its probabilities as it was calibrated.
+        scorer: The model, its probabilities as it was calibrated, with the enrolled sounds.
+        enrolled: The enrolled sounds.
     """
 
     def __init__(
@@ -113,9 +122,14 @@ class LoadedModel:
         scorer: Scorer,
         calibration: HedgeCalibration | None = None,
         thresholds: NodeThresholds | None = None,
+        enrolled: Sequence[tuple[EnrolledSound, Prototypes]] = (),
     ) -> None:
         self.scorer = TemperedScorer(scorer, calibration.temperatures) if calibration else scorer
         self.calibration, self.thresholds = calibration, thresholds
+        self.enrolled = tuple(sound for sound, _ in enrolled)
+        if enrolled:
+            leaves = [sound.leaf(prototypes) for sound, prototypes in enrolled]
+            self.scorer = EnrolledScorer(as_embedding_scorer(self.scorer, "the model"), leaves)
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -131,7 +145,25 @@ class LoadedModel:
     def detector_config(self) -> DetectorConfig:
         """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
         nodes = self.thresholds.node_probabilities if self.thresholds else {}
+        nodes = {**nodes, **{sound.id: ENROLLED_PROBABILITY for sound in self.enrolled}}
         return DetectorConfig(min_probability=self.min_probability, node_probabilities=nodes)
+
+    def embed(self, sound: Sound, rate_hz: int | None = None) -> np.ndarray:
+        """Tell what the network makes of a clip, before any decision.
+
+        Args:
+            sound: A file, or samples `(samples,)`.
+            rate_hz: Rate of the samples; only for samples.
+
+        Returns:
+            `(row, dim)` float32, a row every `scorer.layout.row_seconds`, as the detector hears them.
+
+        Raises:
+            AudioError: The file cannot be read, or is too long to be one clip.
+            ConfigError: The rate is missing, or given for a file.
+            ModelError: The model does not give its embeddings.
+        """
+        return embed_samples(as_embedding_scorer(self.scorer, "the model"), self._clip(sound, rate_hz))
 
     def predict(self, sound: Sound, rate_hz: int | None = None, *, min_probability: float | None = None) -> Prediction:
         """Say what a clip is.
@@ -197,22 +229,24 @@ class LoadedModel:
         return np.concatenate([resampler.push(samples.astype(np.float32)), resampler.flush()])
 
 
-def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu") -> LoadedModel:
+def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Path | None = None) -> LoadedModel:
     """Load a trained model, such as "home", "runs/esc10/fold1" or "mine.onnx".
 
     Args:
         model: Name of a shipped model, a model's folder, or what 'aed export' made of it. A model's folder of
             that name goes before a shipped one.
         device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
+        enrolled: Folder of its enrolled sounds; by default where 'aed enroll' puts them.
 
     Raises:
-        ModelError: There is no whole model.
-        ConfigError: The device is unknown or not there.
+        ModelError: There is no whole model, or its enrolled sounds are of another one.
+        ConfigError: The device is unknown or not there, or an enrolled sound does not fit into the tree.
         MissingExtraError: It is a folder, and torch is not installed.
     """
-    model = model_path(model)
+    model = path = model_path(model)
     if not is_exported(model):
-        return LoadedModel(load_scorer(model, device), read_calibration(Path(model)), read_thresholds(Path(model)))
+        scorer = load_scorer(model, device)
+        return LoadedModel(scorer, read_calibration(path), read_thresholds(path), _enrolled(path, enrolled))
     from aed.scorer.onnx import load_scorer as load_exported
 
     scorer = load_exported(model, device)
@@ -221,6 +255,7 @@ def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu") -> LoadedMod
         scorer,
         None if calibration is None else parse_beside_weights(calibration, HedgeCalibration, str(model)),
         None if thresholds is None else parse_beside_weights(thresholds, NodeThresholds, str(model)),
+        _enrolled(path, enrolled),
     )
 
 
@@ -229,6 +264,17 @@ def model_path(model: Path | str) -> Path:
     path = Path(model)
     is_own = (path / MODEL_CONFIG_NAME).is_file()  # a folder of that name that is no model (/home, say) is not meant
     return path if is_own else shipped_models().get(str(model), path)
+
+
+def _enrolled(model: Path, folder: Path | None) -> list[tuple[EnrolledSound, Prototypes]]:
+    """Read what was enrolled; the weights are looked at only where something was."""
+    if folder is not None and not folder.is_dir():
+        raise ModelError(f"{folder}: there is no such folder of enrolled sounds; 'aed enroll --out' makes one")
+    if folder is None and model.is_dir() and not (model / FOLDER_NAME).is_dir():
+        return []
+    if folder is None and not model.exists():
+        return []
+    return read_enrolled(folder or enrolled_folder(model), model_digest(model))
 
 
 def is_exported(model: Path | str) -> bool:

@@ -191,11 +191,19 @@ class TreeModel(nn.Module):
         Returns:
             (batch, row, node) log P.
         """
+        return self.decide(self._windows(embeddings)).log_p
+
+    def mean_windows(self, embeddings: Tensor) -> Tensor:
+        """Average the embeddings of each sliding window of blocks: (batch, time, dim) -> (batch, row, dim)."""
+        return self._windows(embeddings).mean(dim=-2)
+
+    def _windows(self, embeddings: Tensor) -> Tensor:
+        """Cut the sliding windows: (batch, time, dim) -> (batch, row, time, dim)."""
         window = self.config.window
         around = (window.window_embeddings - window.row_embeddings) // 2
         context = self.layout.lead_samples // self.embedding_samples - around
         windows = embeddings[:, context:-context].unfold(1, window.window_embeddings, window.row_embeddings)
-        return self.decide(windows.transpose(-1, -2)).log_p
+        return windows.transpose(-1, -2)
 
     def save(self, folder: Path | str) -> None:
         """Write a model folder; see `write_model_folder`.

@@ -21,6 +21,8 @@ from aed.cli import (
     data,
     demo,
     detect,
+    doctor,
+    enroll,
     evaluate,
     explain,
     export,
@@ -95,7 +97,7 @@ def build_app() -> typer.Typer:
     )
     verbs.callback()(_options)
     making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export)
-    for verb in (*making, detect, listen, monitor, why, explain, demo):
+    for verb in (*making, detect, listen, enroll, monitor, why, doctor, explain, demo):
         verb.register(verbs)
     return verbs
 

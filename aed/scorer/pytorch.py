@@ -7,6 +7,7 @@ bit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ class PyTorchScorer:
         self._batch_blocks = batch_blocks
         self.taxonomy: Taxonomy = model.taxonomy
         self.layout: BlockLayout = model.layout
+        self.embedding_dim: int = model.encoder.dim
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P.
@@ -50,14 +52,34 @@ class PyTorchScorer:
             ModelError: The model gives no number.
         """
         scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
+        for places, batch in self._batches(blocks):
+            with torch.inference_mode():
+                scores[places] = _numpy(self._model.score_windows(batch), places)
+        return numbers(scores)
+
+    def score_and_embed(self, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`.
+
+        Raises:
+            ModelError: The model gives no number.
+        """
+        rows = self.layout.rows_per_block
+        scores = np.empty((len(blocks), rows, self.taxonomy.num_nodes), dtype=np.float32)
+        embedded = np.empty((len(blocks), rows, self.embedding_dim), dtype=np.float32)
+        for places, batch in self._batches(blocks):
+            with torch.inference_mode():
+                embeddings = self._model.embed(batch)
+                scores[places] = _numpy(self._model.decide_windows(embeddings), places)
+                embedded[places] = _numpy(self._model.mean_windows(embeddings), places)
+        return numbers(scores), numbers(embedded)
+
+    def _batches(self, blocks: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Cut blocks into batches of the one size, filled up with silence; yields which blocks each holds."""
         for start in range(0, len(blocks), self._batch_blocks):
             batch = blocks[start : start + self._batch_blocks]
             full = np.zeros((self._batch_blocks, self.layout.block_samples), dtype=np.float32)
             full[: len(batch)] = batch
-            with torch.inference_mode():
-                log_p = self._model.score_windows(torch.from_numpy(full).to(self._device))
-            scores[start : start + len(batch)] = log_p[: len(batch)].float().cpu().numpy()
-        return numbers(scores)
+            yield slice(start, start + len(batch)), torch.from_numpy(full).to(self._device)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a clip as a whole; one shorter than a window is filled up with silence.
@@ -76,6 +98,12 @@ class PyTorchScorer:
         with torch.inference_mode():
             log_p = self._model.score_clips(torch.from_numpy(clip[None]).to(self._device)).log_p
         return numbers(log_p[0].float().cpu().numpy())
+
+
+def _numpy(batch: torch.Tensor, places: slice) -> np.ndarray:
+    """The part of a batch that is not filling, as float32."""
+    whole: np.ndarray = batch[: places.stop - places.start].float().cpu().numpy()
+    return whole
 
 
 def load_scorer(folder: Path | str, device: str = "cpu") -> PyTorchScorer:

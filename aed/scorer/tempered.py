@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.ontology.structure import Taxonomy
+from aed.scorer.embedding import EmbeddingScorer, as_embedding_scorer
 from aed.scorer.protocol import BlockLayout, Scorer
 
 FloatArray = npt.NDArray[np.float32]
@@ -88,6 +89,25 @@ class TemperedScorer:
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks; see `Scorer.score_blocks`."""
         return tempered(self._scorer.score_blocks(blocks), self.taxonomy, self._temperatures)
+
+    @property
+    def embedding(self) -> EmbeddingScorer:
+        """The model, which knows embeddings.
+
+        Raises:
+            ModelError: It does not.
+        """
+        return as_embedding_scorer(self._scorer, "the model")
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of an embedding."""
+        return self.embedding.embedding_dim
+
+    def score_and_embed(self, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`."""
+        log_p, embeddings = self.embedding.score_and_embed(blocks)
+        return tempered(log_p, self.taxonomy, self._temperatures), embeddings
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a whole clip; see `Scorer.score_clip`."""

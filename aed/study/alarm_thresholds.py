@@ -21,6 +21,7 @@ import numpy.typing as npt
 from aed.detect.beside_weights import weights_digest
 from aed.detect.detector import DetectorConfig, detect_file
 from aed.detect.hedge import reportable_nodes
+from aed.detect.stretches import EventRows, count_runs
 from aed.detect.thresholds import NodeThreshold, NodeThresholds, write_thresholds
 from aed.errors import DataError
 from aed.metrics.false_alarms import HOURS_A_DAY, poisson_upper_bound
@@ -52,28 +53,8 @@ def count_stretches(
     Returns:
         (threshold,) int64.
     """
-    return np.array([_count(probabilities, at, release_ratio * at, least_rows, gap_rows) for at in thresholds])
-
-
-def _count(probabilities: FloatArray, on_from: float, off_below: float, least_rows: int, gap_rows: int) -> int:
-    first, end = _runs(probabilities >= off_below)
-    on = np.flatnonzero(probabilities >= on_from)
-    place = np.searchsorted(on, first)
-    begins = place < len(on)
-    first, end = on[place[begins]], end[begins]  # believed in from the first row that is sure to the end of its run
-    inside = first < end
-    first, end = first[inside], end[inside]
-    if not len(first):
-        return 0
-    apart = np.flatnonzero(first[1:] - end[:-1] > gap_rows)
-    starts, ends = first[np.r_[0, apart + 1]], end[np.r_[apart, len(end) - 1]]
-    return int(np.count_nonzero(ends - starts >= least_rows))
-
-
-def _runs(flags: npt.NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
-    """First row of each unbroken run and the row after its last."""
-    edges = np.diff(np.r_[0, flags.astype(np.int8), 0])
-    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    rows = EventRows(least_rows, gap_rows)
+    return np.array([count_runs(probabilities, at, release_ratio * at, rows) for at in thresholds])
 
 
 def threshold_for(counts: IntArray, hours: float, per_day: float, confidence: float) -> int:

@@ -11,6 +11,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 import aed.api
+import aed.detect.detector
 from aed.cli.main import app
 from aed.cli.why import parse_moment
 from tests.fake_scorer import LAYOUT, scene, small_scorer
@@ -30,7 +31,8 @@ rules:
 @pytest.fixture
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
-    samples = scene((0, 1.0), (1, 2.0), (0, 3.0), (1, 2.0), (0, 2.0), (4, 2.0), (0, 2.0), (2, 2.0), (0, 2.0), (4, 0.1), (0, 0.3))
+    monkeypatch.setattr(aed.detect.detector, "SHORTEST_EVENT_SECONDS", 0.64)
+    samples = scene((0, 1.0), (1, 2.0), (0, 3.0), (1, 2.0), (0, 2.0), (4, 2.0), (0, 2.0), (2, 2.0), (0, 2.0), (4, 0.4))
     soundfile.write(tmp_path / "x.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")
     (tmp_path / "home.yaml").write_text(HOME)
     return tmp_path / "x.wav"
@@ -72,7 +74,7 @@ def test_what_the_rules_held_back_is_explained(recording: Path, at: str, reason:
 
 
 def test_what_is_too_short_or_not_sure_is_no_event(recording: Path) -> None:
-    nodes, events = explained(recording, "18.05")
+    nodes, events = explained(recording, "18.3")
     assert events == []
     assert nodes["Glass"]["verdict"].startswith("the answer, but for 0.")
     nodes, events = explained(recording, "4.5")
