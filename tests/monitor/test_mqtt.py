@@ -302,15 +302,15 @@ def kill_at_random(tmp_path: Path, broker: Mosquitto, num_kills: int) -> int:
     random_moments = random.Random(7)
     client, saved = Client(broker.port), []
     for turn in range(num_kills):
-        process = start_process(tmp_path / "store", broker.port, 1000 * turn, 1000, 0.02)
-        enough = len(client.events()) + random_moments.randrange(2, 20)
+        process = start_process(tmp_path / "store", broker.port, 1000 * turn, 1000, 0.1)
+        enough = len(client.events()) + random_moments.randrange(2, 10)
         wait_until(lambda enough=enough: len(client.events()) >= enough, 60)
         time.sleep(random_moments.uniform(0.0, 0.02))
         saved += kill(process)
     process = start_process(tmp_path / "store", broker.port, 90_000, 0, 0.0)
     store = Store(tmp_path / "store")
     try:
-        wait_until(lambda: not store.errands("mqtt"), 60)
+        wait_until(lambda: not store.errands("mqtt"), 300)
         time.sleep(0.3)
     finally:
         kill(process)
@@ -332,8 +332,8 @@ def test_kills_lose_nothing_and_repeat_nothing(tmp_path: Path, broker: Mosquitto
 
 @pytest.mark.slow
 def test_many_kills_lose_nothing_and_repeat_hardly_anything(tmp_path: Path, broker: Mosquitto) -> None:
-    num_repeated = kill_at_random(tmp_path, broker, 30)
-    print(f"{num_repeated} messages came twice after 30 kills")
+    num_repeated = kill_at_random(tmp_path, broker, 20)
+    print(f"{num_repeated} messages came twice after 20 kills")
     assert num_repeated <= 1  # a kill between an event and the note behind it
 
 
