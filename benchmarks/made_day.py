@@ -23,6 +23,10 @@ from aed.monitor.web.dashboard import Dashboard
 from benchmarks.made_home import RATE_HZ, MadeHome
 
 LEVEL_SECONDS = 0.2
+STEP_SAMPLES = round(LEVEL_SECONDS * RATE_HZ)
+TICKS_BETWEEN = 45
+"""Nine seconds from one sound of a source to its next."""
+SCENES = {"kitchen": ("Dog", "Doorbell", "Knock"), "nursery": ("Baby cry, infant cry", "Bird")}
 SMOKE, BABY = "Smoke detector, smoke alarm", "Baby cry, infant cry"
 PAST: Sequence[tuple[float, str, str, str, str | None, str, float]] = (
     (23.1, "Bird", "nursery", "held back", None, "no rule is about Bird", 0.71),
@@ -88,53 +92,59 @@ class Life(threading.Thread):
         super().__init__(daemon=True)
         self._home, self._is_over = home, threading.Event()
         self._begun: dict[str, HeardEvent] = {}
+        self._playing: dict[str, np.ndarray | None] = {}
 
     def close(self) -> None:
+        """End it."""
         self._is_over.set()
         self.join()
 
     def run(self) -> None:
-        home = self._home
-        step = round(LEVEL_SECONDS * RATE_HZ)
-        for source in home.sources:
-            home.bus.publish(SourceMessage(source, datetime.now(UTC), SourceState.LISTENING, 0.0, ""))
-        scenes = {"kitchen": ("Dog", "Doorbell", "Knock"), "nursery": ("Baby cry, infant cry", "Bird")}
-        playing = {source: (np.zeros(0, dtype=np.float32), "") for source in home.sources}
+        """Publish levels and events until closed."""
+        for source in self._home.sources:
+            self._home.bus.publish(SourceMessage(source, datetime.now(UTC), SourceState.LISTENING, 0.0, ""))
         ticks, started = 0, time.monotonic()
         while not self._is_over.is_set():
-            for place, source in enumerate(home.sources):
-                samples, name = playing[source]
-                if not len(samples) and (ticks + 25 * place) % 45 == 8:
-                    names = scenes.get(source, ("Dog",))
-                    name = names[ticks // 45 % len(names)]
-                    samples = home.sound(name)
-                    self._begin(name, source)
-                chunk, playing[source] = samples[:step], (samples[step:], name)
-                if name and not len(chunk):
-                    self._end(source)
-                    playing[source] = (samples, "")
-                noise = np.cumsum(home.generator.standard_normal(step)) * 0.0004
-                sound = noise - noise.mean() + 0.0015 * home.generator.standard_normal(step)
-                sound[: len(chunk)] += chunk
-                likely = {name: 0.6 + 0.35 * float(home.generator.random())} if len(chunk) else {}
-                quiet = {"Speech": float(home.generator.uniform(0.02, 0.3)), "Rain": 0.08}
-                home.bus.publish(home.level(source, sound, **quiet, **likely))
+            for place, source in enumerate(self._home.sources):
+                self._tick(source, ticks, (ticks + 25 * place) % TICKS_BETWEEN == 8)
             ticks += 1
             self._is_over.wait(max(0.0, started + ticks * LEVEL_SECONDS - time.monotonic()))
 
-    def _begin(self, name: str, source: str) -> None:
+    def _tick(self, source: str, ticks: int, is_time: bool) -> None:
+        home, samples = self._home, self._playing.get(source)
+        if samples is None and is_time:
+            names = SCENES.get(source, ("Dog",))
+            samples = self._begin(names[ticks // TICKS_BETWEEN % len(names)], source)
+        if samples is not None and not len(samples):
+            self._end(source)
+            samples = None
+        chunk = samples[:STEP_SAMPLES] if samples is not None else np.zeros(0, dtype=np.float32)
+        self._playing[source] = None if samples is None else samples[STEP_SAMPLES:]
+        likely = {self._begun[source].event.name: 0.6 + 0.35 * float(home.generator.random())} if len(chunk) else {}
+        quiet = {"Speech": float(home.generator.uniform(0.02, 0.3)), "Rain": 0.08}
+        home.bus.publish(home.level(source, self._noise_and(chunk), **quiet, **likely))
+
+    def _noise_and(self, chunk: np.ndarray) -> np.ndarray:
+        rumble = np.cumsum(self._home.generator.standard_normal(STEP_SAMPLES)) * 0.0004
+        sound: np.ndarray = rumble - rumble.mean() + 0.0015 * self._home.generator.standard_normal(STEP_SAMPLES)
+        sound[: len(chunk)] += chunk
+        return sound
+
+    def _begin(self, name: str, source: str) -> np.ndarray:
         told = name != "Bird"
         reason = "reported: 0.86 is at least 0.60" if told else "no rule is about Bird"
         outcome = Outcome.REPORTED if told else Outcome.HELD_BACK
         heard = self._home.heard(name, source=source, outcome=outcome, reason=reason, rule="sounds" if told else None)
         self._begun[source] = heard
         self._home.publish(replace(heard, offset=None, clip=None), EventStage.BEGUN)
+        return self._home.sound(name)
 
     def _end(self, source: str) -> None:
         self._home.publish(replace(self._begun.pop(source), offset=datetime.now(UTC)), EventStage.OVER)
 
 
 def serve(port: int) -> None:
+    """Serve the page of a made home until it is interrupted."""
     with TemporaryDirectory() as folder:
         home = MadeHome(Path(folder))
         fill(home, datetime.now(UTC))

@@ -83,6 +83,7 @@ class MadeHome:
         self._number = 0
 
     def parts(self, **changed: Any) -> Parts:
+        """What a dashboard of this home is made of."""
         parts = Parts(
             bus=self.bus,
             store=self.store,
@@ -96,6 +97,7 @@ class MadeHome:
         return replace(parts, **changed)
 
     def sound(self, name: str) -> np.ndarray:
+        """One of its kind, made by formula, as no other."""
         return 0.5 * SOUNDS[SOUND_OF.get(name, "rustle")](RATE_HZ, self.generator)
 
     def heard(
@@ -148,6 +150,7 @@ class MadeHome:
         )
 
     def publish(self, heard: HeardEvent, stage: EventStage = EventStage.OVER) -> HeardEvent:
+        """Remember an event and tell of it, as the monitor does."""
         self.store.save(heard)
         self.bus.publish(EventMessage(stage, heard))
         return heard
@@ -162,6 +165,7 @@ class MadeHome:
         return values
 
     def level(self, source: str, samples: np.ndarray, **probable: float) -> LevelMessage:
+        """How some samples sound, and what they are probably of."""
         window = np.hanning(len(samples))
         power = np.abs(np.fft.rfft(samples * window)) ** 2 / (window.sum() / 2) ** 2
         level = 10 * np.log10(2 * np.mean(samples**2) + 1e-12)

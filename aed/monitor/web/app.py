@@ -36,6 +36,7 @@ class Refusal(Settings):
 
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "The body is no JSON."},
     401: {"model": Refusal, "description": "The token is missing or wrong."},
     403: {"model": Refusal, "description": "Asked by a page that is not the dashboard's own."},
     404: {"model": Refusal, "description": "There is no such thing."},

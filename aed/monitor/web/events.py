@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as InPath
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from starlette.responses import FileResponse
 
 from aed.errors import OntologyError
@@ -31,6 +31,13 @@ _CLIP_NAME = re.compile(r"[0-9A-Za-z-]{1,80}\.flac")
 _NOT_FOUND = 404
 _CANNOT_BE = 422
 
+
+def _from_text(value: object) -> object:
+    """A time in ISO 8601, and not the seconds that pydantic would take too."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+Time = Annotated[AwareDatetime | None, BeforeValidator(_from_text)]
 EventId = Annotated[str, InPath(pattern=_ID)]
 EventIdInQuery = Annotated[str | None, Query(pattern=_ID)]
 SearchText = Annotated[str | None, Query(max_length=LONGEST_TEXT)]
@@ -59,8 +66,8 @@ class MarkBody(Settings):
 @router.get("/events")
 def search(
     parts: TheParts,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Time = None,
+    until: Time = None,
     source: SearchText = None,
     node: SearchText = None,
     outcome: Outcome | None = None,

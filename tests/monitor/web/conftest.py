@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'monitor'")
-pytest.importorskip("httpx", reason="needs the extra 'dev'")
+pytest.importorskip("httpx2", reason="needs the extra 'dev'")
 
 from fastapi.testclient import TestClient
 

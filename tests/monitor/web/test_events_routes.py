@@ -64,6 +64,7 @@ def test_paging_goes_through_all_once(client, home) -> None:
         {"limit": 0},
         {"limit": 10_000},
         {"since": "yesterday"},
+        {"until": "0.5"},
         {"since": "2026-06-01T12:00:00"},
         {"outcome": "lost"},
         {"before": "../x"},

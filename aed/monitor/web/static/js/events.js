@@ -9,6 +9,7 @@ import { day } from "./words.js";
 const PAGE = 30;
 const LATELY = 5;
 const PAUSE_MILLISECONDS = 250;
+const ROOM_FOR_THE_SEARCH = "(min-width: 621px)"; // below, it would fill the screen
 
 export class EventList {
   constructor(place, { most = Infinity, wants, empty }) {
@@ -78,6 +79,7 @@ export function startLately() {
 }
 
 export function startSearch() {
+  byId("search-box").open = matchMedia(ROOM_FOR_THE_SEARCH).matches;
   const search = new Search();
   on("heard", (message) => search.list.note(message));
   on("missed", () => search.run());
