@@ -23,7 +23,7 @@ from aed.detect.hedge import Hedge
 from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
 from aed.ontology.structure import Taxonomy
-from aed.scorer.protocol import Scorer
+from aed.scorer.protocol import Scorer, open_stream
 from aed.settings import Settings
 from aed.timebase import rows_from_seconds, seconds_from_samples
 
@@ -105,7 +105,7 @@ class Detector:
         on_begin: BeginCallback | None = None,
     ) -> None:
         layout = scorer.layout
-        self._scorer = scorer
+        self._scorer, self._stream = scorer, open_stream(scorer)
         self._config = config
         self._on_rows, self._on_begin = on_rows, on_begin
         self._reader = BlockReader(layout)
@@ -167,7 +167,7 @@ class Detector:
     def _score(self, blocks: np.ndarray) -> list[Event]:
         if len(blocks) == 0:
             return []
-        log_p = self._scorer.score_blocks(blocks)
+        log_p = self._stream.score_blocks(blocks)
         rows = np.exp(log_p.reshape(-1, log_p.shape[-1]))
         rows = rows[: self._scorer.layout.num_rows(self._reader.num_samples) - self._num_rows]
         self._num_rows += len(rows)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.ontology.structure import Taxonomy
-from aed.scorer.protocol import BlockLayout, Scorer
+from aed.scorer.protocol import BlockLayout, Scorer, ScorerStream, open_stream
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -87,11 +87,30 @@ class TemperedScorer:
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks; see `Scorer.score_blocks`."""
-        return tempered(self._scorer.score_blocks(blocks), self.taxonomy, self._temperatures)
+        return self.temper(self._scorer.score_blocks(blocks))
+
+    def open_stream(self) -> ScorerStream:
+        """Begin a stream; see `StreamingScorer.open_stream`."""
+        return _TemperedStream(open_stream(self._scorer), self)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a whole clip; see `Scorer.score_clip`."""
-        return tempered(self._scorer.score_clip(samples), self.taxonomy, self._temperatures)
+        return self.temper(self._scorer.score_clip(samples))
+
+    def temper(self, log_p: FloatArray) -> FloatArray:
+        """Apply the temperatures; see `tempered`."""
+        return tempered(log_p, self.taxonomy, self._temperatures)
+
+
+class _TemperedStream:
+    """A stream of a tempered scorer."""
+
+    def __init__(self, stream: ScorerStream, scorer: TemperedScorer) -> None:
+        self._stream, self._scorer = stream, scorer
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Score blocks; see `ScorerStream.score_blocks`."""
+        return self._scorer.temper(self._stream.score_blocks(blocks))
 
 
 def _log_sum_exp(terms: Sequence[FloatArray]) -> FloatArray:
