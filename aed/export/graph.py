@@ -5,7 +5,8 @@
 
 Every layer puts `past_i` before and `next_i` after its inputs and gives back `kept_i`, the past of the next call. So
 one graph serves a stream (nothing after, before it what the last call kept) and a clip by itself (zeros, as many as
-the layer pads with, on both sides). `rows` says which embeddings each decision looks at.
+the layer pads with, on both sides). `rows` says which embeddings each decision looks at; where a decision is taken at
+every time and decisions are pooled, there is no such input, and whoever asks pools them (`aed.scorer.time_pooling`).
 
 The maths is the model's own; what is rewritten beforehand (`aed.export.layers`) changes at most the order of sums.
 """
@@ -23,12 +24,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from aed.errors import ModelError, missing_extra
-from aed.export.layers import FLAT_TIME_AXIS, Reach, TimedLayer, WholeEncoder, layers_of
+from aed.export.layers import FLAT_TIME_AXIS, TO_THE_END, Reach, TimedLayer, WholeEncoder, layers_of, part
 from aed.model import TreeModel
 from aed.scorer.kept_layer import KeptLayer
 from aed.scorer.onnx_card import EMBEDDINGS, INPUT, ROWS, SCORES
-from aed.tree.head import NodeScores
-from aed.tree.time_pooling import pool_decisions
 
 if TYPE_CHECKING:
     import onnx
@@ -64,11 +63,11 @@ def onnx_graph(module: WaveformModel) -> onnx.ModelProto:
         ModelError: The encoder does something that ONNX cannot say.
         MissingExtraError: onnx or onnxscript is not installed.
     """
-    kept = module.kept_layers()
+    kept, pools_before = module.kept_layers(), module.model.config.time_pooling is None
     return traced(
         module,
         _examples(module.model, kept),
-        inputs=[INPUT, ROWS, *(name for layer in kept for name in layer.around_clip())],
+        inputs=[INPUT, *(name for layer in kept for name in layer.around_clip()), *([ROWS] if pools_before else [])],
         outputs=[SCORES, EMBEDDINGS, *(layer.output for layer in kept)],
     )
 
@@ -98,7 +97,7 @@ def traced(
                 input_names=inputs,
                 output_names=outputs,
                 dynamic_shapes=_sizes(examples),
-                custom_translation_table={torch.ops.aten.log_sigmoid.default: _log_sigmoid()},
+                custom_translation_table=_translations(),
             )
     except ImportError as error:
         raise missing_extra("Exporting a model", "export") from error
@@ -119,11 +118,19 @@ def _sizes(examples: Examples) -> Any:
     return tuple(map(_sizes, examples))
 
 
-def _log_sigmoid() -> Callable[[Any], Any]:
-    """The exporter's own log(sigmoid(x)) is -inf where a decision is sure, and the sums along a path then no number."""
+def _translations() -> dict[Any, Callable[..., Any]]:
+    """What the exporter says badly, or does not know."""
     from onnxscript import opset20
 
-    return lambda logits: opset20.Neg(opset20.Softplus(opset20.Neg(logits)))
+    def log_sigmoid(logits: Any) -> Any:
+        """The exporter's own is -inf where a decision is sure, and the sums along a path then no number."""
+        return opset20.Neg(opset20.Softplus(opset20.Neg(logits)))
+
+    def sliced(values: Any, axis: int, start: int, stop: int) -> Any:
+        numbers = [opset20.Constant(value_ints=[number]) for number in (start, stop, axis)]
+        return opset20.Slice(values, *numbers)
+
+    return {torch.ops.aten.log_sigmoid.default: log_sigmoid, torch.ops.aed.part.default: sliced}
 
 
 class WaveformModel(nn.Module):
@@ -169,16 +176,16 @@ class WaveformModel(nn.Module):
             found.append(KeptLayer(len(found), (1, 0, self.model.encoder.dim), self.windows.kept, 0, 0))
         return tuple(found)
 
-    def forward(self, samples: Tensor, rows: Tensor, around: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def forward(self, samples: Tensor, around: tuple[Tensor, ...], rows: Tensor | None = None) -> tuple[Tensor, ...]:
         """Score.
 
         Args:
             samples: (1, samples).
-            rows: (row, window) int64, which embeddings each decision looks at.
             around: Past and next of every layer, in order; no next of one that pads with nothing.
+            rows: (row, window) int64, which embeddings each decision looks at; one decision about each without.
 
         Returns:
-            log P (1, row, node), embeddings (1, time, dim), and what each layer keeps.
+            log P (1, row, node) or (1, time, node), embeddings (1, time, dim), and what each layer keeps.
         """
         values, kept, given = samples, [], iter(around)
         for layer in self._timed():
@@ -191,14 +198,13 @@ class WaveformModel(nn.Module):
         if self.shares_embeddings:
             known = torch.cat([next(given), embeddings], FLAT_TIME_AXIS)
             kept.append(_last(known, self.windows.kept, FLAT_TIME_AXIS))
-        return self._decide(known[0], rows), embeddings, *kept
+        return self._decide(known, rows), embeddings, *kept
 
-    def _decide(self, embeddings: Tensor, rows: Tensor) -> Tensor:
-        pooling = self.model.config.time_pooling
-        if pooling is None:
-            return self.model.decide(embeddings[rows]).log_p[None]
-        log_p = self.model.head(embeddings).log_p[rows]
-        return pool_decisions(NodeScores(log_p, log_p), pooling).log_p[None]
+    def _decide(self, embeddings: Tensor, rows: Tensor | None) -> Tensor:
+        if rows is None:
+            log_p: Tensor = self.model.head(embeddings).log_p
+            return log_p
+        return self.model.decide(embeddings[0, rows]).log_p[None]
 
     def _timed(self) -> Iterator[TimedLayer]:
         for layer in self.layers:
@@ -207,7 +213,8 @@ class WaveformModel(nn.Module):
 
 
 def _last(values: Tensor, count: int, axis: int) -> Tensor:
-    return values.narrow(axis, values.shape[axis] - count, count)
+    last: Tensor = part(values, axis, -count, TO_THE_END)
+    return last
 
 
 def _examples(model: TreeModel, kept: Sequence[KeptLayer]) -> list[Examples]:
@@ -224,7 +231,8 @@ def _examples(model: TreeModel, kept: Sequence[KeptLayer]) -> list[Examples]:
             else:
                 around.append(Example(torch.zeros(layer.over(_EXAMPLE_PAST)), {axis: Dim.DYNAMIC}))
     samples = Example(torch.zeros(1, _EXAMPLE_EMBEDDINGS * step), {1: step * Dim("embeddings", min=2, max=_MOST)})
-    return [samples, Example(rows, {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}), around]
+    pools_before = model.config.time_pooling is None
+    return [samples, around, *([Example(rows, {0: Dim.DYNAMIC, 1: Dim.DYNAMIC})] if pools_before else [])]
 
 
 @contextmanager

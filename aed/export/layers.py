@@ -15,6 +15,7 @@ onnxruntime computes them ten times as fast.
 from __future__ import annotations
 
 import copy
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,27 @@ MAPS_TIME_AXIS = 2
 """Of maps (batch, channel, time, mel)."""
 FLAT_TIME_AXIS = 1
 """Of samples (batch, samples) and embeddings (batch, time, dim)."""
+
+TO_THE_END = sys.maxsize
+"""Where a part stops that goes on to the end."""
+
+
+@torch.library.custom_op("aed::part", mutates_args=())
+def part(values: Tensor, axis: int, start: int, stop: int) -> Tensor:
+    """A part along an axis, as Python counts, from the end too: one step of the graph, whatever the length.
+
+    torch's own slices become half a dozen of them where the length is not known.
+    """
+    return values.movedim(axis, 0)[start:stop].movedim(0, axis).clone()
+
+
+@part.register_fake
+def _shape_of_part(values: Tensor, axis: int, start: int, stop: int) -> Tensor:
+    size = values.shape[axis]
+    first, last = (size + place if place < 0 else place for place in (start, stop))
+    shape = [*values.shape]
+    shape[axis] = (size if stop == TO_THE_END else last) - first
+    return values.new_empty(shape)
 
 
 @dataclass(frozen=True)
@@ -132,8 +154,8 @@ class TemporalLayer(TimedLayer):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Add what the block says of its surroundings to each time: (1, channel, time, 1), fewer times."""
-        said: Tensor = self.block(maps)
-        return maps.narrow(2, self.around, said.shape[2]) + said
+        inner: Tensor = part(maps, MAPS_TIME_AXIS, self.around, -self.around)
+        return inner + self.block(maps)
 
 
 class WholeEncoder(TimedLayer):

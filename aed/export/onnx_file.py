@@ -27,6 +27,7 @@ def card_of(model: TreeModel, module: WaveformModel, folder: Path, precision: Pr
         ModelError: The folder's calibration is damaged, or belongs to other weights.
     """
     block_samples = model.layout.lead_samples + model.layout.advance_samples + module.trail_samples
+    pooling = model.config.time_pooling
     calibration, thresholds = read_calibration(folder), read_thresholds(folder)
     licence = folder / LICENCE_FILE
     return OnnxCard(
@@ -36,6 +37,7 @@ def card_of(model: TreeModel, module: WaveformModel, folder: Path, precision: Pr
         first_embedding=module.first_embedding,
         kept=module.kept_layers(),
         precision=precision,
+        pooling_exponent=None if pooling is None else pooling.exponent,
         calibration=None if calibration is None else (folder / CALIBRATION_FILE).read_text(encoding="utf-8"),
         thresholds=None if thresholds is None else (folder / THRESHOLDS_FILE).read_text(encoding="utf-8"),
         licence=licence.read_text(encoding="utf-8") if licence.is_file() else None,

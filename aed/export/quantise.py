@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from aed.errors import missing_extra
 from aed.scorer.onnx_card import OnnxCard
-from aed.scorer.onnx_inputs import clip_inputs
+from aed.scorer.onnx_inputs import clip_rows, inputs_alone
 
 if TYPE_CHECKING:
     import onnx
@@ -80,6 +80,6 @@ def _clip_reader(clips: Sequence[FloatArray], card: OnnxCard) -> object:
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             clip = next(self._clips, None)
-            return None if clip is None else clip_inputs(card, clip)
+            return None if clip is None else inputs_alone(card, clip, clip_rows(card, len(clip)))
 
     return Reader()

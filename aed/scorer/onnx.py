@@ -24,7 +24,7 @@ from aed.errors import ConfigError, ModelError
 from aed.ontology.structure import Taxonomy
 from aed.scorer.checks import clip_samples, numbers
 from aed.scorer.onnx_card import EMBEDDINGS, INPUT, ROWS, SCORES, OnnxCard
-from aed.scorer.onnx_inputs import block_inputs, clip_inputs
+from aed.scorer.onnx_inputs import block_rows, clip_rows, decisions, inputs_alone
 from aed.scorer.onnx_stream import OnnxStream, kept_of_silence
 from aed.scorer.protocol import BlockLayout
 
@@ -64,8 +64,9 @@ class OnnxScorer:
             ModelError: The model gives no number.
         """
         scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
-        for block, rows in zip(blocks, scores, strict=True):
-            rows[:] = self._run(block_inputs(self.card, block))
+        rows = block_rows(self.card)
+        for block, of_block in zip(blocks, scores, strict=True):
+            of_block[:] = self._run(block, rows)
         return numbers(scores)
 
     def open_stream(self) -> OnnxStream:
@@ -88,16 +89,16 @@ class OnnxScorer:
             ModelError: The model gives no number.
         """
         clip = clip_samples(samples, self.layout.window_samples)
-        return numbers(self._run(clip_inputs(self.card, clip))[0])
+        return numbers(self._run(clip, clip_rows(self.card, len(clip)))[0])
 
-    def _run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    def _run(self, samples: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Score samples by themselves: (row, node)."""
         try:
-            answer: np.ndarray = self._session.run([SCORES], inputs)[0]
+            scores: np.ndarray = self._session.run([SCORES], inputs_alone(self.card, samples, rows))[0]
         except _UNREADABLE as error:
             why = " ".join(str(error).split())
-            raise ModelError(f"{self._name}: the graph fails on {inputs[INPUT].size} samples ({why})") from error
-        return answer[0]
+            raise ModelError(f"{self._name}: the graph fails on {samples.size} samples ({why})") from error
+        return decisions(self.card, scores[0], rows)
 
 
 def load_scorer(path: Path | str, device: str = "cpu") -> OnnxScorer:
@@ -131,7 +132,7 @@ def _check_graph(session: onnxruntime.InferenceSession, card: OnnxCard, name: st
     """The graph must be the one that its metadata tell of."""
     found = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
     around = {name for layer in card.kept for name in (*layer.around_clip(), layer.output)}
-    expected = {INPUT, ROWS, SCORES, EMBEDDINGS, *around}
+    expected = {INPUT, SCORES, EMBEDDINGS, *around} | ({ROWS} if card.pooling_exponent is None else set())
     nodes = [value.shape[-1] for value in session.get_outputs() if value.name == SCORES]
     if found != expected or nodes != [card.taxonomy.num_nodes]:
         differing = ", ".join(sorted(found ^ expected)) or f"{SCORES} of {nodes} nodes"

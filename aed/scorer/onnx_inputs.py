@@ -1,4 +1,4 @@
-"""What the graph of an exported model is given for a clip or a block by itself, and which embeddings its rows look at."""
+"""What the graph of an exported model is given for samples by themselves, and which embeddings each row looks at."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.scorer.onnx_card import INPUT, ROWS, OnnxCard
+from aed.scorer.time_pooling import power_mean
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
 
 
-def clip_inputs(card: OnnxCard, clip: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs for one decision about a clip, (samples,); zeros stand around what each layer sees of it."""
-    embeddings = -(-len(clip) // card.step_samples)
-    return inputs_alone(card, clip, np.arange(embeddings)[None])
+def clip_rows(card: OnnxCard, num_samples: int) -> IntArray:
+    """The one row of a clip, (1, window): it looks at everything."""
+    return np.arange(-(-num_samples // card.step_samples))[None]
 
 
-def block_inputs(card: OnnxCard, block: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs for the rows of a block, (block_samples,), by itself: what its layers see around it reaches no row."""
+def block_rows(card: OnnxCard) -> IntArray:
+    """Rows of a block by itself, (row, window): what its layers see around it reaches none of them."""
     layout = card.layout
     overhang_samples = (layout.window_samples - layout.row_samples) // 2
-    return inputs_alone(card, block, window_rows(card, (layout.lead_samples - overhang_samples) // card.step_samples))
+    return window_rows(card, (layout.lead_samples - overhang_samples) // card.step_samples)
 
 
 def inputs_alone(card: OnnxCard, samples: np.ndarray, rows: IntArray) -> dict[str, np.ndarray]:
-    """Inputs for some decisions about samples, (samples,), filled up with silence to whole embeddings."""
+    """Inputs for samples by themselves, (samples,), filled up with silence to whole embeddings."""
     whole = np.pad(samples, (0, -len(samples) % card.step_samples))
     around = {name: zeros for layer in card.kept for name, zeros in layer.around_clip().items()}
-    return {INPUT: whole[None], ROWS: rows, **around}
+    return {INPUT: whole[None], **around} | ({ROWS: rows} if card.pooling_exponent is None else {})
 
 
 def window_rows(card: OnnxCard, first_embedding: int) -> IntArray:
@@ -36,3 +37,10 @@ def window_rows(card: OnnxCard, first_embedding: int) -> IntArray:
     starts = first_embedding + np.arange(layout.rows_per_block) * (layout.row_samples // step)
     found: IntArray = starts[:, None] + np.arange(layout.window_samples // step)
     return found
+
+
+def decisions(card: OnnxCard, scores: FloatArray, rows: IntArray) -> FloatArray:
+    """Decisions of the rows, (row, node), from what the graph gives, (row or time, node)."""
+    if card.pooling_exponent is None:
+        return scores
+    return power_mean(scores[rows], card.pooling_exponent)

@@ -13,7 +13,7 @@ import onnxruntime
 
 from aed.scorer.checks import numbers
 from aed.scorer.onnx_card import INPUT, ROWS, SCORES, OnnxCard
-from aed.scorer.onnx_inputs import window_rows
+from aed.scorer.onnx_inputs import decisions, window_rows
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -26,9 +26,11 @@ class _Line:
 
     def __init__(self, session: onnxruntime.InferenceSession, card: OnnxCard) -> None:
         layout, self._session = card.layout, session
+        rows, is_pooled = window_rows(card, card.first_embedding), card.pooling_exponent is not None
+        times = int(rows.max()) + 1 if is_pooled else len(rows)
         self.samples = np.zeros((1, layout.advance_samples), dtype=np.float32)
-        self.scores = np.zeros((1, layout.rows_per_block, card.taxonomy.num_nodes), dtype=np.float32)
-        fixed = {INPUT: self.samples, ROWS: window_rows(card, card.first_embedding)}
+        self.scores, self.rows = np.zeros((1, times, card.taxonomy.num_nodes), dtype=np.float32), rows
+        fixed: dict[str, np.ndarray] = {INPUT: self.samples} | ({} if is_pooled else {ROWS: rows})
         for layer in card.kept:
             fixed |= layer.around_stream()
         places = [{layer.output: np.zeros(layer.over(layer.kept), np.float32) for layer in card.kept} for _ in range(2)]
@@ -72,7 +74,7 @@ class OnnxStream:
     def __init__(
         self, session: onnxruntime.InferenceSession, card: OnnxCard, silence: dict[str, FloatArray]
     ) -> None:
-        self._line, self._layout = _Line(session, card), card.layout
+        self._line, self._card = _Line(session, card), card
         self._has_begun = False
         for name, values in silence.items():
             self._line.kept[name][:] = values
@@ -83,10 +85,10 @@ class OnnxStream:
         Raises:
             ModelError: The model gives no number.
         """
-        advance = self._layout.advance_samples
+        advance = self._card.layout.advance_samples
         if len(blocks) and not self._has_begun:
             self._begin(blocks[0])
-        scores = np.empty((len(blocks), *self._line.scores.shape[1:]), dtype=np.float32)
+        scores = np.empty((len(blocks), len(self._line.rows), self._card.taxonomy.num_nodes), dtype=np.float32)
         for block, of_block in zip(blocks, scores, strict=True):
             of_block[:] = self._run(block[-advance:])
         return numbers(scores)
@@ -94,8 +96,8 @@ class OnnxStream:
     def _begin(self, block: np.ndarray) -> None:
         """Hear what stands in the first block before its new samples, silence before it."""
         self._has_begun = True
-        advance = self._layout.advance_samples
-        before = block[self._layout.lead_samples : -advance]
+        advance = self._card.layout.advance_samples
+        before = block[self._card.layout.lead_samples : -advance]
         silent = np.pad(before, (-len(before) % advance, 0))
         for start in range(0, len(silent), advance):
             self._run(silent[start : start + advance])
@@ -103,7 +105,7 @@ class OnnxStream:
     def _run(self, samples: np.ndarray) -> FloatArray:
         self._line.samples[0] = samples
         self._line.run()
-        return self._line.scores[0]
+        return decisions(self._card, self._line.scores[0], self._line.rows)
 
 
 def kept_of_silence(session: onnxruntime.InferenceSession, card: OnnxCard) -> dict[str, FloatArray]:
