@@ -24,7 +24,7 @@ from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
 from aed.errors import ConfigError
 from aed.ontology.structure import Taxonomy
-from aed.scorer.protocol import Scorer
+from aed.scorer.protocol import Scorer, open_stream
 from aed.settings import Settings
 from aed.timebase import rows_from_seconds, seconds_from_samples
 
@@ -125,7 +125,7 @@ class Detector:
     ) -> None:
         layout = scorer.layout
         settings = config.for_window(layout.window_seconds)
-        self._scorer, self._config = scorer, settings
+        self._scorer, self._stream, self._config = scorer, open_stream(scorer), settings
         self._on_rows, self._on_begin = on_rows, on_begin
         self._reader = BlockReader(layout)
         smoothing_rows = self._rows(settings.smoothing_seconds)
@@ -189,7 +189,7 @@ class Detector:
     def _score(self, blocks: np.ndarray) -> list[Event]:
         if len(blocks) == 0:
             return []
-        log_p = self._scorer.score_blocks(blocks)
+        log_p = self._stream.score_blocks(blocks)
         rows = np.exp(log_p.reshape(-1, log_p.shape[-1]))
         rows = rows[: self._scorer.layout.num_rows(self._reader.num_samples) - self._num_rows]
         self._num_rows += len(rows)

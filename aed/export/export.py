@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aed.errors import ConfigError, DataError, ModelError
-from aed.export.graph import onnx_graph
+from aed.export.graph import WaveformModel, onnx_graph
 from aed.export.held_out import HeldOut, compare_on_test_fold
 from aed.export.onnx_file import card_of, file_content
 from aed.export.parity import Parity, compare
@@ -102,12 +102,14 @@ def export_model(
             f"{folder}: the ranges of 8 bits are set on real recordings, and the model's training clips are not here: "
             "name a folder with --calibrate-on, or set AED_DATA_ROOT"
         )
-    graph = onnx_graph(model)
+    module = WaveformModel(model)
+    graph = onnx_graph(module)
     precisions: tuple[Precision, ...] = ("float32", "int8") if int8 else ("float32",)
     variants, content = [], b""
     for precision in precisions:
-        changed = graph if precision == "float32" else quantised(graph, sounds.for_ranges, model.embedding_samples)
-        content = file_content(copy.deepcopy(changed), card_of(model, folder, precision))
+        card = card_of(model, module, folder, precision)
+        changed = graph if precision == "float32" else quantised(graph, card, sounds.for_ranges)
+        content = file_content(copy.deepcopy(changed), card)
         variants.append(_checked(precision, content, model, sounds, out))
     write_atomic(out, content)
     found, why_not = _held_out(folder, OnnxScorer(content, str(out)), root) if held_out else (None, None)
@@ -118,7 +120,7 @@ def export_model(
         weights_bytes=weights_bytes,
         compared_on=sounds.where,
         rows_per_block=model.layout.rows_per_block,
-        delay_seconds=model.layout.delay_seconds,
+        delay_seconds=card.layout.delay_seconds,
         held_out=found,
         no_held_out=why_not,
     )

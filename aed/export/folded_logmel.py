@@ -62,18 +62,25 @@ class FoldedLogMel(nn.Module):
             self.register_buffer(f"mel_{name}", mel[frequencies].contiguous())
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Compute log-mel frames: (1, samples), whole hops, -> (1, frames, mel)."""
+        """Compute log-mel frames with silence around: (1, samples), whole hops, -> (1, frames, mel)."""
+        edge = self.config.edge_samples
+        return self.of_padded(nn.functional.pad(samples, (edge, edge)))
+
+    def of_padded(self, samples: Tensor) -> Tensor:
+        """Compute log-mel frames: (1, edge + whole hops + edge) samples -> (1, frames, mel)."""
         frames = self.window * self._frames(samples)
         power = self._power(frames)
         return logmel_from_power(power)[None]
 
     def _frames(self, samples: Tensor) -> Tensor:
-        """Cut into overlapping frames, silence around: (1, samples) -> (frames, fft)."""
+        """Cut into overlapping frames: (1, edge + whole hops + edge) -> (frames, fft)."""
         config = self.config
         hops = -(-config.fft_samples // config.hop_samples)
-        after = (hops - 1) * config.hop_samples - config.edge_samples
-        pieces = nn.functional.pad(samples, (config.edge_samples, after)).reshape(-1, config.hop_samples)
         last = hops - 1
+        missing = last * config.hop_samples - 2 * config.edge_samples
+        if missing:
+            samples = nn.functional.pad(samples, (0, missing))
+        pieces = samples.reshape(-1, config.hop_samples)
         shifted = [pieces[first : first - last if first < last else None] for first in range(hops)]
         return torch.cat(shifted, dim=1)[:, : config.fft_samples]
 
@@ -86,13 +93,16 @@ class FoldedLogMel(nn.Module):
         fourth = torch.cat([frames[:, :1], frames[:, half + half + 1 - quarter :].flip(1)], dim=1)
         near_sum, near_difference = first + fourth, first - fourth
         far_sum, far_difference = second + third, second - third
-        even = ((near_sum + far_sum) @ self.cos_even).square() + (
+        even = _square((near_sum + far_sum) @ self.cos_even) + _square(
             (near_difference - far_difference) @ self.sin_even
-        ).square()
-        odd = ((near_sum - far_sum) @ self.cos_odd).square() + (
-            (near_difference + far_difference) @ self.sin_odd
-        ).square()
+        )
+        odd = _square((near_sum - far_sum) @ self.cos_odd) + _square((near_difference + far_difference) @ self.sin_odd)
         return even @ self.mel_even + odd @ self.mel_odd
+
+
+def _square(values: Tensor) -> Tensor:
+    """As a product, which onnxruntime computes faster than a power."""
+    return values * values
 
 
 def _waves(function: Waves, frequencies: Tensor, size: int) -> Tensor:

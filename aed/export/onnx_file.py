@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from aed.detect.calibration import FILE_NAME as CALIBRATION_FILE
 from aed.detect.calibration import read_calibration
 from aed.detect.thresholds import FILE_NAME as THRESHOLDS_FILE
 from aed.detect.thresholds import read_thresholds
+from aed.export.graph import WaveformModel
 from aed.model import TreeModel
 from aed.scorer.onnx_card import OnnxCard, Precision
 from aed.train.run import LICENCE_FILE
@@ -18,19 +20,24 @@ if TYPE_CHECKING:
     import onnx
 
 
-def card_of(model: TreeModel, folder: Path, precision: Precision) -> OnnxCard:
-    """Say what a model is, from its folder.
+def card_of(model: TreeModel, module: WaveformModel, folder: Path, precision: Precision) -> OnnxCard:
+    """Say what a model is, from its folder; a block ends where a stream has heard enough for its rows.
 
     Raises:
         ModelError: The folder's calibration is damaged, or belongs to other weights.
     """
+    block_samples = model.layout.lead_samples + model.layout.advance_samples + module.trail_samples
+    pooling = model.config.time_pooling
     calibration, thresholds = read_calibration(folder), read_thresholds(folder)
     licence = folder / LICENCE_FILE
     return OnnxCard(
         taxonomy=model.taxonomy,
-        layout=model.layout,
+        layout=replace(model.layout, block_samples=block_samples),
         step_samples=model.embedding_samples,
+        first_embedding=module.first_embedding,
+        kept=module.kept_layers(),
         precision=precision,
+        pooling_exponent=None if pooling is None else pooling.exponent,
         calibration=None if calibration is None else (folder / CALIBRATION_FILE).read_text(encoding="utf-8"),
         thresholds=None if thresholds is None else (folder / THRESHOLDS_FILE).read_text(encoding="utf-8"),
         licence=licence.read_text(encoding="utf-8") if licence.is_file() else None,

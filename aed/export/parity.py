@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.detect.window import BlockReader
-from aed.scorer.protocol import Scorer
+from aed.scorer.protocol import Scorer, open_stream
 
 _SHORT_SAMPLES = 2_000
 """An eighth of a second."""
@@ -35,13 +35,12 @@ class Parity:
 
 
 def compare(first: Scorer, second: Scorer, clips: Sequence[FloatArray]) -> Parity:
-    """Compare two scorers of one layout and tree on clips, each (samples,)."""
+    """Compare two scorers of the same rows and tree on clips, each (samples,)."""
     rows, differences = 0, [_difference(first.score_clip(clip), second.score_clip(clip)) for clip in _short(clips)]
     for clip in clips:
-        for blocks in _blocks(first, clip):
-            rows += len(blocks) * first.layout.rows_per_block
-            differences.append(_difference(first.score_blocks(blocks), second.score_blocks(blocks)))
-        differences.append(_difference(first.score_clip(clip), second.score_clip(clip)))
+        found, expected = _rows(first, clip), _rows(second, clip)
+        rows += len(found)
+        differences += [_difference(found, expected), _difference(first.score_clip(clip), second.score_clip(clip))]
     every = np.concatenate(differences)
     return Parity(len(clips), rows, float(every.max()), float(every.mean(dtype=np.float64)))
 
@@ -52,10 +51,11 @@ def _short(clips: Sequence[FloatArray]) -> Iterator[FloatArray]:
         yield from (clip[:1], clip[:_SHORT_SAMPLES])
 
 
-def _blocks(scorer: Scorer, clip: FloatArray) -> Iterator[FloatArray]:
-    reader = BlockReader(scorer.layout)
-    yield reader.push(clip)
-    yield reader.flush()
+def _rows(scorer: Scorer, clip: FloatArray) -> FloatArray:
+    """Decisions about a clip as a stream: log P (row, node)."""
+    reader, stream = BlockReader(scorer.layout), open_stream(scorer)
+    scores = [stream.score_blocks(blocks) for blocks in (reader.push(clip), reader.flush())]
+    return np.concatenate([rows for of_blocks in scores for rows in of_blocks])[: scorer.layout.num_rows(len(clip))]
 
 
 def _difference(first: FloatArray, second: FloatArray) -> FloatArray:

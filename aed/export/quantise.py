@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.errors import missing_extra
-from aed.scorer.onnx_card import INPUT
+from aed.scorer.onnx_card import OnnxCard
+from aed.scorer.onnx_inputs import clip_rows, inputs_alone
 
 if TYPE_CHECKING:
     import onnx
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 
 
-def quantised(graph: onnx.ModelProto, clips: Sequence[FloatArray], step_samples: int) -> onnx.ModelProto:
+def quantised(graph: onnx.ModelProto, card: OnnxCard, clips: Sequence[FloatArray]) -> onnx.ModelProto:
     """Return the graph with its convolutions in 8 bits.
 
     Args:
         graph: From `onnx_graph`.
+        card: What it says of itself.
         clips: Real recordings like those that the model will hear, each (samples,).
-        step_samples: The graph takes multiples of it.
 
     Raises:
         MissingExtraError: onnx or onnxruntime's quantisation is not installed.
@@ -48,7 +49,7 @@ def quantised(graph: onnx.ModelProto, clips: Sequence[FloatArray], step_samples:
         quantize_static(
             onnx.shape_inference.infer_shapes(graph),
             path,
-            _clip_reader(clips, step_samples),
+            _clip_reader(clips, card),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=convolutions[:1],
@@ -69,7 +70,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _clip_reader(clips: Sequence[FloatArray], step_samples: int) -> object:
+def _clip_reader(clips: Sequence[FloatArray], card: OnnxCard) -> object:
     """The clips as onnxruntime asks for them."""
     from onnxruntime.quantization import CalibrationDataReader
 
@@ -77,8 +78,8 @@ def _clip_reader(clips: Sequence[FloatArray], step_samples: int) -> object:
         def __init__(self) -> None:
             self._clips: Iterator[FloatArray] = iter(clips)
 
-        def get_next(self) -> dict[str, FloatArray] | None:
+        def get_next(self) -> dict[str, np.ndarray] | None:
             clip = next(self._clips, None)
-            return None if clip is None else {INPUT: np.pad(clip, (0, -len(clip) % step_samples))[None]}
+            return None if clip is None else inputs_alone(card, clip, clip_rows(card, len(clip)))
 
     return Reader()

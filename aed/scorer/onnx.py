@@ -1,6 +1,8 @@
 """The scorer's onnxruntime backend: an exported model behind the protocol. No torch here.
 
-Blocks go through the graph one by one, on one thread: the same block gives the same bits, however many were ready.
+Blocks go through the graph one by one, on one thread: the same block gives the same bits, however many were ready. What
+the graph's layers need of the past is an input and an output (`aed.export.graph`): zeros around a clip or block by
+itself, and what the last call kept in a stream (`aed.scorer.onnx_stream`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 from aed.errors import ConfigError, ModelError
 from aed.ontology.structure import Taxonomy
 from aed.scorer.checks import clip_samples, numbers
-from aed.scorer.onnx_card import BLOCK_OUTPUT, CLIP_OUTPUT, INPUT, OnnxCard
+from aed.scorer.onnx_card import EMBEDDINGS, INPUT, ROWS, SCORES, OnnxCard
+from aed.scorer.onnx_inputs import block_rows, clip_rows, decisions, inputs_alone
+from aed.scorer.onnx_stream import OnnxStream, kept_of_silence
 from aed.scorer.protocol import BlockLayout
 
 _UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -51,6 +55,7 @@ class OnnxScorer:
         self.taxonomy: Taxonomy = self.card.taxonomy
         self.layout: BlockLayout = self.card.layout
         _check_graph(self._session, self.card, name)
+        self._silence: dict[str, np.ndarray] | None = None
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P.
@@ -59,9 +64,16 @@ class OnnxScorer:
             ModelError: The model gives no number.
         """
         scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
-        for block, rows in zip(blocks, scores, strict=True):
-            rows[:] = self._run(block, BLOCK_OUTPUT)
+        rows = block_rows(self.card)
+        for block, of_block in zip(blocks, scores, strict=True):
+            of_block[:] = self._run(block, rows)
         return numbers(scores)
+
+    def open_stream(self) -> OnnxStream:
+        """Begin a stream; see `StreamingScorer.open_stream`."""
+        if self._silence is None:
+            self._silence = kept_of_silence(self._session, self.card)
+        return OnnxStream(self._session, self.card, self._silence)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a clip as a whole; one shorter than a window is filled up with silence.
@@ -77,15 +89,16 @@ class OnnxScorer:
             ModelError: The model gives no number.
         """
         clip = clip_samples(samples, self.layout.window_samples)
-        return numbers(self._run(np.pad(clip, (0, -len(clip) % self.card.step_samples)), CLIP_OUTPUT))
+        return numbers(self._run(clip, clip_rows(self.card, len(clip)))[0])
 
-    def _run(self, samples: np.ndarray, output: str) -> np.ndarray:
+    def _run(self, samples: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score samples by themselves: (row, node)."""
         try:
-            answer: np.ndarray = self._session.run([output], {INPUT: samples[None]})[0][0]
+            scores: np.ndarray = self._session.run([SCORES], inputs_alone(self.card, samples, rows))[0]
         except _UNREADABLE as error:
             why = " ".join(str(error).split())
             raise ModelError(f"{self._name}: the graph fails on {samples.size} samples ({why})") from error
-        return answer
+        return decisions(self.card, scores[0], rows)
 
 
 def load_scorer(path: Path | str, device: str = "cpu") -> OnnxScorer:
@@ -117,11 +130,13 @@ def _session(content: bytes, name: str, threads: int) -> onnxruntime.InferenceSe
 
 def _check_graph(session: onnxruntime.InferenceSession, card: OnnxCard, name: str) -> None:
     """The graph must be the one that its metadata tell of."""
-    inputs = [value.name for value in session.get_inputs()]
-    nodes = {value.name: value.shape[-1] for value in session.get_outputs()}
-    expected = dict.fromkeys((BLOCK_OUTPUT, CLIP_OUTPUT), card.taxonomy.num_nodes)
-    if inputs != [INPUT] or nodes != expected:
+    found = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
+    around = {name for layer in card.kept for name in (*layer.around_clip(), layer.output)}
+    expected = {INPUT, SCORES, EMBEDDINGS, *around} | ({ROWS} if card.pooling_exponent is None else set())
+    nodes = [value.shape[-1] for value in session.get_outputs() if value.name == SCORES]
+    if found != expected or nodes != [card.taxonomy.num_nodes]:
+        differing = ", ".join(sorted(found ^ expected)) or f"{SCORES} of {nodes} nodes"
         raise ModelError(
-            f"{name}: the graph takes {inputs} and gives nodes {nodes}, but its metadata tell of {[INPUT]} and "
-            f"{expected}; export the model anew"
+            f"{name}: the graph and its metadata tell of different inputs and outputs ({differing}); export the model "
+            "anew"
         )

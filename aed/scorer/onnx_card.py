@@ -1,12 +1,16 @@
 """What an exported model says of itself: the metadata of its `.onnx` file, readable without aed as well.
 
-aed_format       "aed-onnx-1"
+aed_format       "aed-onnx-2"
 input, output    what the graph takes and gives, in words
 sample_rate_hz   rate of the samples
 labels           names of the nodes, in the order of the output, a JSON list
 taxonomy         the tree, as in a model folder's taxonomy.json
 layout           the blocks that detection feeds it, see `BlockLayout`; all in samples or counts
 step_samples     the number of samples must be a multiple of it
+first_embedding  where the first window of a stream's call begins, see `aed.scorer.onnx`
+pooling_exponent where decisions are taken at every time: that of the power mean that pools them, see
+                 `aed.scorer.time_pooling`
+kept             what each layer keeps of the past, see `KeptLayer`; a JSON list
 precision        "float32" or "int8"
 min_probability  how sure an answer must be, where the model was calibrated
 calibration      what 'aed calibrate' found, as in a model folder's calibration.json
@@ -23,11 +27,12 @@ from typing import Any, Literal, get_args
 
 from aed.errors import ModelError, OntologyError
 from aed.ontology.structure import Taxonomy
+from aed.scorer.kept_layer import KeptLayer
 from aed.scorer.protocol import BlockLayout
 
-FORMAT = "aed-onnx-1"
-INPUT, BLOCK_OUTPUT, CLIP_OUTPUT = "samples", "log_p", "clip_log_p"
-"""Names in the graph; the samples' length has the name of the input."""
+FORMAT = "aed-onnx-2"
+INPUT, ROWS, SCORES, EMBEDDINGS = "samples", "rows", "log_p", "embeddings"
+"""Names in the graph; those of what layers keep are `KeptLayer`'s."""
 
 Precision = Literal["float32", "int8"]
 
@@ -40,6 +45,10 @@ class OnnxCard:
         taxonomy: The tree of the output's nodes.
         layout: Blocks that detection feeds it.
         step_samples: Samples between two embeddings: the input must be whole ones.
+        first_embedding: Where the first window of a stream's call begins, among the embeddings that the call knows.
+        kept: What each layer keeps of the past.
+        pooling_exponent: Decisions are taken at every time and pooled by a power mean of it; None where embeddings are
+            pooled.
         precision: Of the encoder's weights and activations.
         calibration: Content of the model's `calibration.json`; None where it was not calibrated.
         thresholds: Content of the model's `thresholds.json`; None where it has none.
@@ -49,7 +58,10 @@ class OnnxCard:
     taxonomy: Taxonomy
     layout: BlockLayout
     step_samples: int
+    first_embedding: int
+    kept: tuple[KeptLayer, ...]
     precision: Precision
+    pooling_exponent: float | None = None
     calibration: str | None = None
     thresholds: str | None = None
     licence: str | None = None
@@ -59,16 +71,24 @@ class OnnxCard:
         rate_hz, step = self.layout.rate_hz, self.step_samples
         words = {
             "aed_format": FORMAT,
-            "input": f"{INPUT}: float32 (1, samples) in [-1, 1] at {rate_hz} Hz, a multiple of {step} samples",
-            "output": f"{BLOCK_OUTPUT}: log P(node) over time, float32 (1, row, node); rows whose context leaves the "
-            f"samples are left out. {CLIP_OUTPUT}: log P(node) of the samples as one clip, float32 (1, node)",
+            "input": f"{INPUT}: float32 (1, samples) in [-1, 1] at {rate_hz} Hz, a multiple of {step} samples. {ROWS}, "
+            "where there is no pooling_exponent: int64 (row, window), which embeddings each decision looks at. past_i, "
+            "next_i: what stands before and after the inputs of layer i: zeros, 'before' and 'after' of them by 'kept', "
+            "around a clip by itself; in a stream what kept_i was after the last call, and nothing after",
+            "output": f"{SCORES}: log P(node), float32 (1, row, node), or (1, time, node) where there is a "
+            f"pooling_exponent. {EMBEDDINGS}: float32 (1, time, dim), one for {step} samples. kept_i: the past of layer "
+            "i in the next call",
             "sample_rate_hz": str(rate_hz),
             "labels": _json([node.name for node in self.taxonomy.nodes]),
             "taxonomy": _json(self.taxonomy.to_dict()),
             "layout": _json(asdict(self.layout)),
             "step_samples": str(step),
+            "first_embedding": str(self.first_embedding),
+            "kept": _json([asdict(layer) for layer in self.kept]),
             "precision": self.precision,
         }
+        if self.pooling_exponent is not None:
+            words["pooling_exponent"] = str(self.pooling_exponent)
         if self.calibration is not None:
             words["min_probability"] = str(json.loads(self.calibration)["min_probability"])
             words["calibration"] = self.calibration
@@ -100,6 +120,9 @@ class OnnxCard:
                 taxonomy=Taxonomy.from_dict(_object(metadata["taxonomy"])),
                 layout=BlockLayout(**_object(metadata["layout"])),
                 step_samples=int(metadata["step_samples"]),
+                first_embedding=int(metadata["first_embedding"]),
+                kept=tuple(map(_kept_layer, json.loads(metadata["kept"]))),
+                pooling_exponent=_exponent(metadata.get("pooling_exponent")),
                 precision=_precision(metadata["precision"]),
                 calibration=metadata.get("calibration"),
                 thresholds=metadata.get("thresholds"),
@@ -116,6 +139,14 @@ def _precision(text: str) -> Precision:
         if text == known:
             return known  # type: ignore[no-any-return]
     raise ValueError(f"unknown precision '{text}'")
+
+
+def _exponent(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def _kept_layer(entry: Any) -> KeptLayer:
+    return KeptLayer(**{**entry, "shape": tuple(entry["shape"])})
 
 
 def _object(text: str) -> dict[str, Any]:

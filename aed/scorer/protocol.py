@@ -8,13 +8,14 @@ how the samples arrived, so a live stream and a file give the same numbers:
     block 1            |lead|====rows of block 1====|....|
 
 `====` is what a block decides about (`advance_samples`, cut into `rows_per_block` rows); the rest is context on both
-sides.
+sides. Only the last `advance_samples` of a block are new to whoever saw the block before it: a scorer that keeps what
+its layers need of the past (`StreamingScorer`) computes each of them once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from aed.errors import ModelError
 from aed.timebase import seconds_from_samples
@@ -149,3 +150,34 @@ class Scorer(Protocol):
             log P(node), `(node,)` float32.
         """
         ...
+
+
+class ScorerStream(Protocol):
+    """One stream's blocks, scored in their order."""
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Score the next blocks of the stream; the first ones are the stream's first.
+
+        The scores may depend on how many blocks came before, never on how many come at once.
+
+        Args:
+            blocks: `(batch, block_samples)` float32; any batch, also 0.
+
+        Returns:
+            log P(node), `(batch, rows_per_block, node)` float32.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingScorer(Protocol):
+    """A scorer that computes each sample of a stream once."""
+
+    def open_stream(self) -> ScorerStream:
+        """Begin a stream: before it, there was silence."""
+        ...
+
+
+def open_stream(scorer: Scorer) -> ScorerStream:
+    """Begin a stream; a scorer that keeps nothing of the past scores each block by itself."""
+    return scorer.open_stream() if isinstance(scorer, StreamingScorer) else scorer

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from aed.ontology.structure import Taxonomy
 from aed.scorer.embedding import EmbeddingScorer, as_embedding_scorer
-from aed.scorer.protocol import BlockLayout, Scorer
+from aed.scorer.protocol import BlockLayout, Scorer, ScorerStream, open_stream
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -88,7 +88,11 @@ class TemperedScorer:
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks; see `Scorer.score_blocks`."""
-        return tempered(self._scorer.score_blocks(blocks), self.taxonomy, self._temperatures)
+        return self.temper(self._scorer.score_blocks(blocks))
+
+    def open_stream(self) -> ScorerStream:
+        """Begin a stream; see `StreamingScorer.open_stream`."""
+        return _TemperedStream(open_stream(self._scorer), self)
 
     @property
     def embedding(self) -> EmbeddingScorer:
@@ -107,11 +111,26 @@ class TemperedScorer:
     def score_and_embed(self, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`."""
         log_p, embeddings = self.embedding.score_and_embed(blocks)
-        return tempered(log_p, self.taxonomy, self._temperatures), embeddings
+        return self.temper(log_p), embeddings
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a whole clip; see `Scorer.score_clip`."""
-        return tempered(self._scorer.score_clip(samples), self.taxonomy, self._temperatures)
+        return self.temper(self._scorer.score_clip(samples))
+
+    def temper(self, log_p: FloatArray) -> FloatArray:
+        """Apply the temperatures; see `tempered`."""
+        return tempered(log_p, self.taxonomy, self._temperatures)
+
+
+class _TemperedStream:
+    """A stream of a tempered scorer."""
+
+    def __init__(self, stream: ScorerStream, scorer: TemperedScorer) -> None:
+        self._stream, self._scorer = stream, scorer
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Score blocks; see `ScorerStream.score_blocks`."""
+        return self._scorer.temper(self._stream.score_blocks(blocks))
 
 
 def _log_sum_exp(terms: Sequence[FloatArray]) -> FloatArray:

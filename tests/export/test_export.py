@@ -93,7 +93,7 @@ def test_a_graph_that_answers_otherwise_is_not_written(
 ) -> None:
     run, export = single_export
     monkeypatch.setattr(aed.export.export, "LARGEST_FLOAT_DIFFERENCE", -1.0)
-    monkeypatch.setattr(aed.export.export, "onnx_graph", lambda model: onnx.load(export.path))
+    monkeypatch.setattr(aed.export.export, "onnx_graph", lambda module: onnx.load(export.path))
     with pytest.raises(ModelError, match=r"differs from the trained model by .* in P, expected at most -1"):
         export_model(run, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
@@ -104,7 +104,7 @@ def test_more_decisions_at_once_are_later_known_and_the_same(
 ) -> None:
     model, export = multi_export
     graph = onnx.load(export.path)
-    monkeypatch.setattr(aed.export.export, "onnx_graph", lambda model: graph)
+    monkeypatch.setattr(aed.export.export, "onnx_graph", lambda module: graph)
     monkeypatch.setattr(aed.export.export, "LARGEST_FLOAT_DIFFERENCE", 0.1)  # this graph is the one in 8 bits
     longer = export_model(model, tmp_path / "x.onnx", rows_per_block=20)
     assert (export.rows_per_block, longer.rows_per_block) == (8, 20)

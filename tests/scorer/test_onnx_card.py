@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from aed.errors import ModelError
 from aed.ontology.taxonomy import Taxonomy
+from aed.scorer.kept_layer import KeptLayer
 from aed.scorer.onnx_card import OnnxCard, Precision
 from tests.fake_scorer import LAYOUT, small_taxonomy
 from tests.metrics.random_trees import trees
 
-CARD = OnnxCard(small_taxonomy(), LAYOUT, 50, "int8", calibration='{"min_probability": 0.6}', licence="Keep\nit ß.")
+KEPT = (KeptLayer(0, (1, 0), 100, 50, 50), KeptLayer(1, (1, 8, 0, 4), 2, 1, 1), KeptLayer(2, (1, 0, 8), 11, 0, 0))
+CARD = OnnxCard(
+    small_taxonomy(), LAYOUT, 50, 3, KEPT, "int8", pooling_exponent=4.0, calibration='{"min_probability": 0.6}', licence="Keep\nit ß."
+)
 
 
 @given(trees(), st.sampled_from(["float32", "int8"]), st.booleans())
@@ -38,7 +42,7 @@ def test_other_programs_can_read_it() -> None:
     ("change", "words"),
     [
         ({"aed_format": None}, "got one of another program"),
-        ({"aed_format": "aed-onnx-9"}, "of format aed-onnx-1, got aed-onnx-9"),
+        ({"aed_format": "aed-onnx-9"}, "of format aed-onnx-2, got aed-onnx-9"),
         ({"taxonomy": None}, "metadata are damaged (KeyError: 'taxonomy')"),
         ({"taxonomy": "{"}, "metadata are damaged (JSONDecodeError"),
         ({"taxonomy": "[1]"}, "metadata are damaged"),
@@ -46,6 +50,9 @@ def test_other_programs_can_read_it() -> None:
         ({"layout": "{}"}, "metadata are damaged (TypeError"),
         ({"layout": json.dumps({**json.loads(CARD.to_metadata()["layout"]), "rate_hz": 0})}, "rate_hz must be a whole"),
         ({"step_samples": "many"}, "metadata are damaged (ValueError"),
+        ({"kept": "[{}]"}, "metadata are damaged (KeyError"),
+        ({"kept": '[{"number": 0, "shape": [1, 2], "kept": 1, "before": 1, "after": 0}]'}, "expected a shape with one 0"),
+        ({"pooling_exponent": "much"}, "metadata are damaged (ValueError"),
         ({"precision": "int4"}, "unknown precision 'int4'"),
     ],
 )
