@@ -20,7 +20,7 @@ from aed.audio.read import inspect, read_audio
 from aed.audio.resample import Resampler
 from aed.audio.synth import LOWEST_RATE_HZ, SOUNDS
 from aed.audio.waves import coloured_noise, gain_from_db
-from aed.detect.detector import DetectorConfig
+from aed.detect.detector import DetectorConfig, FittedDetectorConfig
 from aed.detect.embedded import embed_file, embed_samples
 from aed.detect.enrolled import Background, BackgroundSum, FloatArray, Prototypes, release_below
 from aed.detect.enrolled_files import EnrolledSound, check_name, model_digest, numbers_digest, pack
@@ -108,7 +108,8 @@ def enroll(
     total = 2 * len(enrolment.against)
     background = _background(scorer, enrolment.against, lambda done: progress(done, total))
     prototypes = prototypes_of(background, clips)
-    config, half = DetectorConfig(), len(enrolment.against)
+    config = DetectorConfig().for_window(scorer.layout.window_seconds)
+    half = len(enrolment.against)
     counts, hours = np.zeros(len(CANDIDATES), dtype=np.int64), 0.0
     for done, path in enumerate(enrolment.against):
         progress(half + done, total)
@@ -163,7 +164,7 @@ def prototypes_of(background: Background, clips: Sequence[EnrolledClip]) -> Prot
 
 
 def likeness_to_others(
-    background: Background, clips: Sequence[EnrolledClip], row_seconds: float, config: DetectorConfig
+    background: Background, clips: Sequence[EnrolledClip], row_seconds: float, config: FittedDetectorConfig
 ) -> list[FloatArray]:
     """How like the other clips each clip is, row by row, smoothed; like itself where it is the only one."""
     found = []
@@ -174,7 +175,7 @@ def likeness_to_others(
     return found
 
 
-def smoothed(rows: Iterable[FloatArray], row_seconds: float, config: DetectorConfig) -> FloatArray:
+def smoothed(rows: Iterable[FloatArray], row_seconds: float, config: FittedDetectorConfig) -> FloatArray:
     """Smooth likeness over time as the detector smooths probabilities, which keep its order: (row,)."""
     length = rows_from_seconds(config.smoothing_seconds, row_seconds)
     smoother = Smoother(config.smoothing, max(1, length + (1 - length % 2)))
@@ -182,7 +183,7 @@ def smoothed(rows: Iterable[FloatArray], row_seconds: float, config: DetectorCon
     return np.concatenate([*parts, smoother.flush()])[:, 0] if parts else np.zeros(0, dtype=np.float32)
 
 
-def count_at_candidates(likeness: FloatArray, row_seconds: float, config: DetectorConfig) -> np.ndarray:
+def count_at_candidates(likeness: FloatArray, row_seconds: float, config: FittedDetectorConfig) -> np.ndarray:
     """Count the events that a recording would bring at each of `CANDIDATES`, (threshold,) int64."""
     event = EventRows.of(config, row_seconds)
     highest = likeness.max(initial=-1.0)
@@ -201,7 +202,7 @@ def threshold_place(counts: np.ndarray, hours: float, wished_per_hour: float) ->
     return max(0, int(too_many[0]) - 1) if len(too_many) else len(counts) - 1
 
 
-def is_heard(likeness: FloatArray, threshold: float, row_seconds: float, config: DetectorConfig) -> bool:
+def is_heard(likeness: FloatArray, threshold: float, row_seconds: float, config: FittedDetectorConfig) -> bool:
     """Whether an event is heard in smoothed likeness, (row,)."""
     released = release_below(threshold, config.release_ratio)
     return count_runs(likeness, threshold, released, EventRows.of(config, row_seconds)) > 0

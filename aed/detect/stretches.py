@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aed.detect.detector import DetectorConfig
+from aed.detect.detector import FittedDetectorConfig
 from aed.timebase import rows_from_seconds
 
 IntArray = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ class EventRows(NamedTuple):
     gap_rows: int
 
     @classmethod
-    def of(cls, config: DetectorConfig, row_seconds: float) -> EventRows:
+    def of(cls, config: FittedDetectorConfig, row_seconds: float) -> EventRows:
         """Return those of a detector."""
         least = max(1, rows_from_seconds(config.min_event_seconds, row_seconds))
         return cls(least, rows_from_seconds(config.merge_gap_seconds, row_seconds))

@@ -66,8 +66,30 @@ class OnnxScorer:
         scores = np.empty((len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes), dtype=np.float32)
         rows = block_rows(self.card)
         for block, of_block in zip(blocks, scores, strict=True):
-            of_block[:] = self._run(block, rows)
+            (found,) = self._run([SCORES], block, rows)
+            of_block[:] = decisions(self.card, found, rows)
         return numbers(scores)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of an embedding."""
+        return int(next(value.shape[-1] for value in self._session.get_outputs() if value.name == EMBEDDINGS))
+
+    def score_and_embed(self, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`.
+
+        Raises:
+            ModelError: The model gives no number.
+        """
+        shape = len(blocks), self.layout.rows_per_block
+        scores = np.empty((*shape, self.taxonomy.num_nodes), dtype=np.float32)
+        embedded = np.empty((*shape, self.embedding_dim), dtype=np.float32)
+        rows = block_rows(self.card)
+        for place, block in enumerate(blocks):
+            found, embeddings = self._run([SCORES, EMBEDDINGS], block, rows)
+            scores[place] = decisions(self.card, found, rows)
+            embedded[place] = embeddings[rows].mean(axis=1)
+        return numbers(scores), numbers(embedded)
 
     def open_stream(self) -> OnnxStream:
         """Begin a stream; see `StreamingScorer.open_stream`."""
@@ -89,16 +111,18 @@ class OnnxScorer:
             ModelError: The model gives no number.
         """
         clip = clip_samples(samples, self.layout.window_samples)
-        return numbers(self._run(clip, clip_rows(self.card, len(clip)))[0])
+        rows = clip_rows(self.card, len(clip))
+        (found,) = self._run([SCORES], clip, rows)
+        return numbers(decisions(self.card, found, rows)[0])
 
-    def _run(self, samples: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Score samples by themselves: (row, node)."""
+    def _run(self, outputs: list[str], samples: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+        """Run the graph over samples by themselves: the named outputs of its one batch."""
         try:
-            scores: np.ndarray = self._session.run([SCORES], inputs_alone(self.card, samples, rows))[0]
+            found: list[np.ndarray] = self._session.run(outputs, inputs_alone(self.card, samples, rows))
         except _UNREADABLE as error:
             why = " ".join(str(error).split())
             raise ModelError(f"{self._name}: the graph fails on {samples.size} samples ({why})") from error
-        return decisions(self.card, scores[0], rows)
+        return [values[0] for values in found]
 
 
 def load_scorer(path: Path | str, device: str = "cpu") -> OnnxScorer:
