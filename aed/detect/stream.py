@@ -171,7 +171,7 @@ class StreamDetector:
 
     def _listen(self, samples: np.ndarray) -> None:
         self._num_samples += len(samples)
-        clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        clean = without_nan(samples)
         self._detect(self._resampler.push(clean))
 
     def _detect(self, resampled: np.ndarray) -> None:
@@ -207,6 +207,11 @@ class StreamDetector:
                 f"{self._rate_hz / 2:g} Hz cannot be heard; choose a source of {needed} Hz or more"
             )
             self._heard.health.append(HealthEvent(Complaint.NARROW_BAND, 0.0, None, message))
+
+
+def without_nan(samples: np.ndarray) -> np.ndarray:
+    """Return `(samples,)` with silence for what is no number; as they are where all are, which is quickly seen."""
+    return samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:

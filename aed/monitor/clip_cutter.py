@@ -47,8 +47,8 @@ class ClipCutter:
         self._sounds: list[OpenSound] = []
 
     def push(self, samples: np.ndarray) -> None:
-        """Hear `(samples,)`."""
-        self._ring.push(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0))
+        """Hear `(samples,)`, numbers all."""
+        self._ring.push(samples)
 
     def gap(self, seconds: float, seconds_seen: float) -> None:
         """Say that so much was lost: a short gap is silence, as for the detector, a long one empties the ring."""

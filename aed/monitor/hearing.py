@@ -21,7 +21,7 @@ import numpy as np
 from aed.detect.detector import FittedDetectorConfig
 from aed.detect.event import Event
 from aed.detect.health import HealthEvent
-from aed.detect.stream import Heard, StreamDetector
+from aed.detect.stream import Heard, StreamDetector, without_nan
 from aed.monitor.clip_cutter import ClipCutter, ring_seconds
 from aed.monitor.clips import ClipsConfig, ClipWriter
 from aed.monitor.clock import StreamClock
@@ -130,8 +130,9 @@ class Hearing:
         """Hear samples, `(samples,)`, any length."""
         for start in range(0, len(samples), self._piece_samples):
             piece = samples[start : start + self._piece_samples]
-            self._cutter.push(piece)
-            frames = self._levels.push(piece)
+            clean = without_nan(piece)
+            self._cutter.push(clean)
+            frames = self._levels.push(clean)
             self._frames.extend(frames if self._loud is not None else [])
             known_seconds = self._rows.end_seconds
             heard = self._stream.push(piece)

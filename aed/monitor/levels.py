@@ -63,20 +63,25 @@ class LevelMeter:
 
 
 def level_dbfs(samples: np.ndarray) -> float:
-    """Return the level of `(samples,)` in dB relative to a sine at full scale; what is no number counts as zero."""
-    clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    root_mean_square = float(np.sqrt(np.mean(np.square(clean, dtype=np.float64))))
+    """Return the level of `(samples,)` in dB relative to a sine at full scale."""
+    root_mean_square = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     return max(QUIETEST_DBFS, float(20 * np.log10(max(root_mean_square * _SINE_FACTOR, 1e-12))))
 
 
 def mel_spectrum_db(frame: np.ndarray, rate_hz: int) -> np.ndarray:
     """Return the mel spectrum of `(samples,)`, `(band,)` float32 in dB relative to a sine at full scale."""
-    clean = np.nan_to_num(frame, nan=0.0, posinf=0.0, neginf=0.0)
-    window = np.hanning(len(clean))
-    amplitudes = np.abs(np.fft.rfft(clean * window)) * 2 / window.sum()
-    power = _bands(len(clean), rate_hz) @ np.square(amplitudes)
+    window = _window(len(frame))
+    amplitudes = np.abs(np.fft.rfft(frame * window))
+    power = _bands(len(frame), rate_hz) @ np.square(amplitudes)
     decibels: np.ndarray = 10 * np.log10(np.maximum(power, 10 ** (QUIETEST_DBFS / 10)))
     return decibels.astype(np.float32)
+
+
+@cache
+def _window(num_samples: int) -> np.ndarray:
+    """Hann's, scaled so that a sine at full scale has the amplitude 1."""
+    window = np.hanning(num_samples)
+    return (window * 2 / window.sum()).astype(np.float32)
 
 
 @cache

@@ -1,14 +1,27 @@
-"""A monitor in a process of its own, to be killed: python kill_target.py CHECKOUT RECORDING FOLDER SPEED.
+"""Monitors in processes of their own, to be killed: python kill_target.py CHECKOUT SPEED.
 
-The tests' own modules are loaded by their files: a dependency has a package that is called `tests` too.
+Python starts once: for each line on standard input, `[recording, folder, file to tell into]` as JSON, a child is forked
+that runs a monitor, and its process id is printed; the next line comes when it is dead. The tests' own modules are
+loaded by their files: a dependency has a package that is called `tests` too.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from aed.detect.detector import DetectorConfig
+from aed.monitor.bus import Bus
+from aed.monitor.config import MonitorConfig
+from aed.monitor.console import Console
+from aed.monitor.file_source import FileSource
+from aed.monitor.service import Monitor
+from aed.monitor.store import Store
 
 
 def load(name: str, path: Path) -> ModuleType:
@@ -21,16 +34,9 @@ def load(name: str, path: Path) -> ModuleType:
     return module
 
 
-def main() -> None:
-    checkout, recording, folder, speed = sys.argv[1:]
-    from aed.detect.detector import DetectorConfig
-    from aed.monitor.bus import Bus
-    from aed.monitor.config import MonitorConfig
-    from aed.monitor.console import Console
-    from aed.monitor.service import Monitor
-    from aed.monitor.store import Store
-
-    scorer = load("fake_scorer", Path(checkout) / "tests" / "fake_scorer.py").small_scorer()
+def run(scorer: Any, speed: float, recording: str, folder: str, told: str) -> None:
+    """Run a monitor; what it tells is appended to a file, a whole line in one write, so that a kill loses none."""
+    out = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     config = MonitorConfig.model_validate(
         {
             "sources": {"room": f"file:{recording}"},
@@ -40,13 +46,31 @@ def main() -> None:
     )
     usual = DetectorConfig(smoothing="none", merge_gap_seconds=0.1, absorb_seconds=1.0)
     store, bus = Store(Path(folder)), Bus()
-    console = Console(store, bus, is_json=True, out=lambda line: print(line, flush=True), err=lambda line: None)
-    monitor = Monitor(config, scorer, usual, None, store, bus, [console], speed=float(speed))
+    console = Console(store, bus, is_json=True, out=lambda line: _write(out, line), err=lambda line: None)
+    monitor = Monitor(config, scorer, usual, None, store, bus, [console], speed=speed)
     monitor.start()
-    print("ready", flush=True)
+    _write(out, '"ready"')
     monitor.wait()
     monitor.close()
     store.close()
+
+
+def _write(descriptor: int, line: str) -> None:
+    os.write(descriptor, f"{line}\n".encode())
+
+
+def main() -> None:
+    scorer = load("fake_scorer", Path(sys.argv[1]) / "tests" / "fake_scorer.py").small_scorer()
+    speed = float(sys.argv[2])
+    assert FileSource  # what a child needs is loaded before it is forked
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            run(scorer, speed, *json.loads(line))
+            os._exit(0)
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("dead", flush=True)
 
 
 if __name__ == "__main__":

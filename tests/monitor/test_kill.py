@@ -8,11 +8,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,34 +28,48 @@ from tests.monitor.made_monitor import monitor as made_monitor
 CHECKOUT = Path(__file__).resolve().parents[2]
 TARGET = Path(__file__).with_name("kill_target.py")
 SPEED = 10.0
+LONGEST_LIFE_SECONDS = 1.5
 FEW, MANY = 5, 100
 
 
 class Target:
-    """A monitor that runs; what it tells is read as it comes, so that a kill loses none of it."""
+    """Starts monitors, one at a time, and kills them."""
 
-    def __init__(self, recording: Path, folder: Path) -> None:
-        command = [sys.executable, str(TARGET), str(CHECKOUT), str(recording), str(folder), str(SPEED)]
+    def __init__(self, folder: Path) -> None:
+        self._memory, self._told = folder / "memory", folder / "told.jsonl"
+        command = [sys.executable, str(TARGET), str(CHECKOUT), str(SPEED)]
         environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        self.is_ready = threading.Event()
-        self.told: list[tuple[str, str]] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
-    def _read(self) -> None:
+    def start(self, recording: Path) -> int:
+        assert self._process.stdin is not None
+        lines = self._lines()
+        self._process.stdin.write(json.dumps([str(recording), str(self._memory), str(self._told)]) + "\n")
+        self._process.stdin.flush()
+        child = int(self._next_line())
+        until = time.monotonic() + 60
+        while "ready" not in self._lines()[len(lines) :]:
+            assert time.monotonic() < until, "the monitor does not start"
+            time.sleep(0.005)
+        return child
+
+    def wait(self) -> None:
+        assert self._next_line() == "dead\n"
+
+    def told(self) -> Counter[tuple[str, str]]:
+        return Counter((line["id"], line["stage"]) for line in self._lines() if line != "ready")
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _next_line(self) -> str:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line == "ready\n":
-                self.is_ready.set()
-            elif line.endswith("\n"):  # a line cut by the kill was not told
-                content = json.loads(line)
-                self.told.append((content["id"], content["stage"]))
+        return self._process.stdout.readline()
 
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        self._reader.join()
+    def _lines(self) -> list[Any]:
+        return [json.loads(line) for line in self._told.read_text().splitlines()] if self._told.exists() else []
 
 
 def check_memory(folder: Path) -> None:
@@ -87,19 +101,18 @@ def check_after_restart(folder: Path, told: Counter[tuple[str, str]], kills: int
 def kill_in_a_loop(folder: Path, kills: int, seed: int) -> int:
     story = [(0, 0.5)] + [part for code in (1, 4, 2, 1, 4, 2, 1, 4, 2, 1) for part in ((code, 1.4), (0, 1.1))]
     recording = write_scene(folder / "scene.wav", scene(*story * 4))
-    generator, memory, told = np.random.default_rng(seed), folder / "memory", Counter[tuple[str, str]]()
-    for _ in range(kills):
-        target = Target(recording, memory)
-        assert target.is_ready.wait(60)
-        time.sleep(generator.uniform(0.0, 2.0))
-        target.kill()
-        told.update(target.told)
-        check_memory(memory)
     short = write_scene(folder / "short.wav", scene((0, 1.0)))
-    target = Target(short, memory)
-    target._process.wait(60)
-    target._reader.join()
-    told.update(target.told)
+    generator, memory, target = np.random.default_rng(seed), folder / "memory", Target(folder)
+    for _ in range(kills):
+        child = target.start(recording)
+        time.sleep(generator.uniform(0.0, LONGEST_LIFE_SECONDS))
+        os.kill(child, signal.SIGKILL)
+        target.wait()
+        check_memory(memory)
+    target.start(short)
+    target.wait()
+    target.close()
+    told = target.told()
     check_after_restart(memory, told, kills)
     return len(told)
 
