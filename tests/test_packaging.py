@@ -49,6 +49,13 @@ def test_the_ontology_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert "Dog" in tree
 
 
+def test_the_dashboards_page_is_in_the_wheel(installed: Path) -> None:
+    page = Path("aed", "monitor", "web", "static")
+    here = {path.relative_to(CHECKOUT) for path in (CHECKOUT / page).rglob("*") if path.is_file()}
+    assert page / "js" / "app.js" in here
+    assert all((installed / path).read_bytes() == (CHECKOUT / path).read_bytes() for path in here)
+
+
 def test_the_recipes_are_in_the_wheel(installed: Path, tmp_path: Path) -> None:
     shipped = {path.parent.name for path in (CHECKOUT / "recipes").glob("*/recipe.yaml")}
     listed = _aed(installed, tmp_path, "recipe", "list")

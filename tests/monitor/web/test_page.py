@@ -132,8 +132,9 @@ def test_a_clip_plays(visit, home: MadeHome) -> None:
     page.wait_for_function("() => document.querySelector('#events audio').currentTime > 0.2")
     duration = page.evaluate("() => document.querySelector('#events audio').duration")
     assert 1 < duration < 6
-    wave = "document.querySelector('#events .wave').getContext('2d').getImageData(0, 0, 300, 40).data"
-    page.wait_for_function(f"() => [...{wave}].some(Boolean)")
+    upper = "document.querySelector('#events .wave').getContext('2d').getImageData(0, 8, 240, 4).data"
+    page.wait_for_selector("#events .player[data-wave]")
+    assert page.evaluate(f"() => [...{upper}].some(Boolean)"), "a clip without sound is a line in the middle"
 
 
 def test_a_correction_is_stored_and_every_page_shows_it(visit, home: MadeHome) -> None:

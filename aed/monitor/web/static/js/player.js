@@ -100,6 +100,7 @@ export class Player {
     try {
       if (!peaksOf.has(this.address)) peaksOf.set(this.address, await peaks(this.address));
       this.draw();
+      this.element.dataset.wave = "drawn";
     } catch {
       this.fail();
     }
