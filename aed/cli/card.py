@@ -32,14 +32,15 @@ def _card(
     Average precision of every node and data set, recall at one false alarm an hour, what is said of sounds that
     training never heard, and known failures. It is a look at a test fold, and is recorded as one.
     """
-    from aed.api import load_scorer
+    from aed.api import load
     from aed.storage import write_atomic
     from aed.study.model_card import measure_model
     from aed.study.model_card_text import card_markdown, card_to_dict
 
     text = about.read_text(encoding="utf-8") if about else ""
     with counting("measuring") as progress:
-        card = measure_model(model, load_scorer(exported or model), None, progress)
+        loaded = load(exported or model)
+        card = measure_model(model, loaded.scorer, loaded.detector_config, None, progress)
     markdown = card_markdown(card, text)
     if out is not None:
         write_atomic(out, markdown)

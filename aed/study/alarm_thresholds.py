@@ -54,7 +54,9 @@ def count_stretches(
         (threshold,) int64.
     """
     rows = EventRows(least_rows, gap_rows)
-    return np.array([count_runs(probabilities, at, release_ratio * at, rows) for at in thresholds])
+    counts, possible = np.zeros(len(thresholds), dtype=np.int64), thresholds <= probabilities.max(initial=0.0)
+    counts[possible] = [count_runs(probabilities, at, release_ratio * at, rows) for at in thresholds[possible]]
+    return counts
 
 
 def threshold_for(counts: IntArray, hours: float, per_day: float, confidence: float) -> int:

@@ -3,7 +3,7 @@
 Of each node and data set the average precision over whole clips. Of each node its recall at no more than one false
 alarm an hour: the share of the clips with it in which the detector would report it, at the lowest threshold at which
 the clips without it give so few (counted on these same clips, so the threshold is not promised to keep that rate on
-others). Of sounds whose own node training never heard, how often the answer is a right supercategory.
+others), and the same at the threshold that is used where nobody says. Of sounds whose own node training never heard, how often the answer is a right supercategory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from aed.audio.read import read_audio
 from aed.data.records import Clip
+from aed.detect.detector import DetectorConfig
 from aed.detect.hedge import Hedge
 from aed.errors import AudioError, DataError
 from aed.metrics.average_precision import NodeAveragePrecision, macro_average_precision, node_average_precisions
@@ -56,6 +57,21 @@ class NodeOnSet:
 
 
 @dataclass(frozen=True)
+class OperatingPoint:
+    """What a node does at one threshold.
+
+    Attributes:
+        threshold: The probability.
+        recall: Share of the clips with the sound in which it would be reported.
+        false_alarms: Events that the clips without it give.
+    """
+
+    threshold: float
+    recall: float
+    false_alarms: int
+
+
+@dataclass(frozen=True)
 class NodeFigures:
     """A node on all held-out clips.
 
@@ -63,18 +79,16 @@ class NodeFigures:
         node: Index of the node.
         precision: Average precision over the clips in which it is known.
         sets: The same for each data set in which it is present.
-        recall: Share of the clips with it in which it would be reported.
-        threshold: At this probability.
-        false_alarms: Events that the clips without it give there.
+        strict: At the lowest threshold that gives at most `MOST_PER_HOUR` false alarms an hour.
+        usual: At the threshold that is used where nobody says.
         hours: Length of the clips without it.
     """
 
     node: int
     precision: NodeAveragePrecision
     sets: tuple[NodeOnSet, ...]
-    recall: float
-    threshold: float
-    false_alarms: int
+    strict: OperatingPoint
+    usual: OperatingPoint
     hours: float
 
 
@@ -139,13 +153,18 @@ class _Answers:
 
 
 def measure_model(
-    folder: Path, scorer: Scorer, root: Path | None, progress: Progress = lambda done, total: None
+    folder: Path,
+    scorer: Scorer,
+    config: DetectorConfig,
+    root: Path | None,
+    progress: Progress = lambda done, total: None,
 ) -> ModelCard:
     """Measure a model on the clips that its training held out; this look is recorded.
 
     Args:
         folder: The training's folder.
         scorer: The model as it will be used, perhaps exported.
+        config: Settings of the detector where nobody says.
         root: Data root; from the environment by default.
         progress: Told of each clip.
 
@@ -159,7 +178,8 @@ def measure_model(
     clips = fold_clips(recipe, run.fold, root)
     answers = _ask(scorer, clips.test, progress)
     targets = clip_targets(recipe, scorer.taxonomy, answers.clips).astype(np.int8)
-    nodes = tuple(_node_figures(node, answers, targets) for node in _present_nodes(targets))
+    usual = config.probabilities(scorer.taxonomy)
+    nodes = tuple(_node_figures(node, answers, targets, float(usual[node])) for node in _present_nodes(targets))
     macro = macro_average_precision(tuple(one.precision for one in nodes))
     card = ModelCard(
         run=run,
@@ -209,13 +229,18 @@ def _present_nodes(targets: Targets) -> list[int]:
     return [node for node in range(1, targets.shape[1]) if (targets[:, node] == PRESENT).any()]
 
 
-def _node_figures(node: int, answers: _Answers, targets: Targets) -> NodeFigures:
+def _node_figures(node: int, answers: _Answers, targets: Targets, threshold: float) -> NodeFigures:
     present, absent = targets[:, node] == PRESENT, targets[:, node] == ABSENT
     hours = float(answers.seconds[absent].sum()) / _SECONDS_AN_HOUR
     false_alarms = answers.events[absent, node].sum(axis=0, dtype=np.int64)
     too_many = np.flatnonzero(false_alarms > MOST_PER_HOUR * hours)
     place = max(0, int(too_many[0]) - 1) if len(too_many) else len(CANDIDATES) - 1
     is_kept = false_alarms[place] <= MOST_PER_HOUR * hours
+
+    def at(place: int, *, is_kept: bool = True) -> OperatingPoint:
+        recall = float((answers.events[present, node, place] > 0).mean()) if is_kept else 0.0
+        return OperatingPoint(float(CANDIDATES[place]), recall, int(false_alarms[place]))
+
     return NodeFigures(
         node=node,
         precision=_precision(node, answers, targets, np.ones(len(targets), dtype=bool)),
@@ -224,9 +249,8 @@ def _node_figures(node: int, answers: _Answers, targets: Targets) -> NodeFigures
             for dataset in _count(answers.clips)
             if (of_set := np.array([clip.dataset == dataset for clip in answers.clips]))[present].any()
         ),
-        recall=float((answers.events[present, node, place] > 0).mean()) if is_kept else 0.0,
-        threshold=float(CANDIDATES[place]),
-        false_alarms=int(false_alarms[place]),
+        strict=at(place, is_kept=is_kept),
+        usual=at(int(np.abs(CANDIDATES - threshold).argmin())),
         hours=hours,
     )
 
@@ -243,7 +267,8 @@ def _unheard_sounds(
     taught = {(clip.dataset, clip.labels) for clip in clips.labelled}
     by_label: dict[tuple[str, str], list[int]] = {}
     for row, clip in enumerate(answers.clips):
-        if len(clip.labels) == 1 and (clip.dataset, clip.labels) not in taught:
+        is_a_sound = (targets[row] != ABSENT).sum() > 1  # else its label says what is absent: "casual", "background"
+        if is_a_sound and len(clip.labels) == 1 and (clip.dataset, clip.labels) not in taught:
             by_label.setdefault((clip.dataset, clip.labels[0]), []).append(row)
     heard = _heard_nodes(recipe, taxonomy, clips.labelled)
     hedge = Hedge(taxonomy)
