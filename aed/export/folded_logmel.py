@@ -93,7 +93,9 @@ class FoldedLogMel(nn.Module):
         fourth = torch.cat([frames[:, :1], frames[:, half + half + 1 - quarter :].flip(1)], dim=1)
         near_sum, near_difference = first + fourth, first - fourth
         far_sum, far_difference = second + third, second - third
-        even = _square((near_sum + far_sum) @ self.cos_even) + _square((near_difference - far_difference) @ self.sin_even)
+        even = _square((near_sum + far_sum) @ self.cos_even) + _square(
+            (near_difference - far_difference) @ self.sin_even
+        )
         odd = _square((near_sum - far_sum) @ self.cos_odd) + _square((near_difference + far_difference) @ self.sin_odd)
         return even @ self.mel_even + odd @ self.mel_odd
 

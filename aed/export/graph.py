@@ -56,6 +56,7 @@ class Example(NamedTuple):
 Examples = Example | Sequence["Examples"]
 """What a network takes, nested as it takes it."""
 
+
 def onnx_graph(module: WaveformModel) -> onnx.ModelProto:
     """Turn a model into an ONNX graph, without metadata.
 
@@ -72,9 +73,7 @@ def onnx_graph(module: WaveformModel) -> onnx.ModelProto:
     )
 
 
-def traced(
-    module: nn.Module, examples: Examples, inputs: Sequence[str], outputs: Sequence[str]
-) -> onnx.ModelProto:
+def traced(module: nn.Module, examples: Examples, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
     """Trace a network.
 
     Args:
