@@ -15,7 +15,21 @@ import typer
 from typer.core import TyperGroup
 
 import aed
-from aed.cli import calibrate, data, demo, detect, evaluate, explain, export, listen, ontology, recipe, study, train
+from aed.cli import (
+    bench,
+    calibrate,
+    data,
+    demo,
+    detect,
+    evaluate,
+    explain,
+    export,
+    listen,
+    ontology,
+    recipe,
+    study,
+    train,
+)
 from aed.errors import AedError
 
 EXIT_USER_ERROR = 2
@@ -78,7 +92,21 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    for verb in (ontology, data, recipe, train, evaluate, calibrate, study, export, detect, listen, explain, demo):
+    for verb in (
+        ontology,
+        data,
+        recipe,
+        train,
+        evaluate,
+        calibrate,
+        study,
+        export,
+        detect,
+        listen,
+        explain,
+        bench,
+        demo,
+    ):
         verb.register(verbs)
     return verbs
 
