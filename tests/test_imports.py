@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.study", "aed.monitor"),
     ("aed.export",),
     ("aed.api",),
+    ("aed.bench",),
     ("aed.cli",),
     ("aed.__main__",),
 )

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import aed
 from aed.cli import (
+    bench,
     calibrate,
     card,
     data,
@@ -96,8 +97,9 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export)
-    for verb in (*making, detect, listen, enroll, monitor, why, doctor, explain, demo):
+    making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export, bench)
+    using = (detect, listen, explain, enroll, monitor, why, doctor, demo)
+    for verb in (*making, *using):
         verb.register(verbs)
     return verbs
 

@@ -71,13 +71,13 @@ class OnnxCard:
         rate_hz, step = self.layout.rate_hz, self.step_samples
         words = {
             "aed_format": FORMAT,
-            "input": f"{INPUT}: float32 (1, samples) in [-1, 1] at {rate_hz} Hz, a multiple of {step} samples. {ROWS}, "
-            "where there is no pooling_exponent: int64 (row, window), which embeddings each decision looks at. past_i, "
-            "next_i: what stands before and after the inputs of layer i: zeros, 'before' and 'after' of them by 'kept', "
-            "around a clip by itself; in a stream what kept_i was after the last call, and nothing after",
+            "input": f"{INPUT}: float32 (1, samples) in [-1, 1] at {rate_hz} Hz, a multiple of {step} samples. "
+            f"{ROWS}, where there is no pooling_exponent: int64 (row, window), which embeddings each decision looks "
+            "at. past_i, next_i: what stands before and after the inputs of layer i: zeros, 'before' and 'after' of "
+            "them by 'kept', around a clip; in a stream what kept_i was after the last call, and nothing after",
             "output": f"{SCORES}: log P(node), float32 (1, row, node), or (1, time, node) where there is a "
-            f"pooling_exponent. {EMBEDDINGS}: float32 (1, time, dim), one for {step} samples. kept_i: the past of layer "
-            "i in the next call",
+            f"pooling_exponent. {EMBEDDINGS}: float32 (1, time, dim), one for {step} samples. kept_i: the past of "
+            "layer i in the next call",
             "sample_rate_hz": str(rate_hz),
             "labels": _json([node.name for node in self.taxonomy.nodes]),
             "taxonomy": _json(self.taxonomy.to_dict()),

@@ -25,25 +25,27 @@ class _Line:
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, card: OnnxCard) -> None:
-        layout, self._session = card.layout, session
-        rows, is_pooled = window_rows(card, card.first_embedding), card.pooling_exponent is not None
-        times = int(rows.max()) + 1 if is_pooled else len(rows)
-        self.samples = np.zeros((1, layout.advance_samples), dtype=np.float32)
-        self.scores, self.rows = np.zeros((1, times, card.taxonomy.num_nodes), dtype=np.float32), rows
-        fixed: dict[str, np.ndarray] = {INPUT: self.samples} | ({} if is_pooled else {ROWS: rows})
+        self._session = session
+        self.rows = window_rows(card, card.first_embedding)
+        self.samples = np.zeros((1, card.layout.advance_samples), dtype=np.float32)
+        fixed: dict[str, np.ndarray] = {INPUT: self.samples}
+        fixed |= {ROWS: self.rows} if card.pooling_exponent is None else {}
         for layer in card.kept:
             fixed |= layer.around_stream()
         places = [{layer.output: np.zeros(layer.over(layer.kept), np.float32) for layer in card.kept} for _ in range(2)]
         self._kept, self._bindings = places, []
         for read, written in (places, places[::-1]):
             pasts = {layer.past: read[layer.output] for layer in card.kept}
-            self._bindings.append(_bound(session, fixed | pasts, written | {SCORES: self.scores}))
+            self._bindings.append(_bound(session, fixed | pasts, written))
 
-    def run(self) -> None:
-        """Score the samples."""
-        self._session.run_with_iobinding(self._bindings[0])
+    def run(self) -> FloatArray:
+        """Score the samples: what the graph gives, (row or time, node), until the next call."""
+        binding = self._bindings[0]
+        self._session.run_with_iobinding(binding)
         self._bindings.reverse()
         self._kept.reverse()
+        scores: FloatArray = binding.get_outputs()[0].numpy()
+        return scores[0]
 
     @property
     def kept(self) -> dict[str, FloatArray]:
@@ -57,6 +59,7 @@ def _bound(
     binding = session.io_binding()
     for name, array in inputs.items():
         binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
+    binding.bind_output(SCORES)
     for name, array in outputs.items():
         binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
     return binding
@@ -102,8 +105,7 @@ class OnnxStream:
 
     def _run(self, samples: np.ndarray) -> FloatArray:
         self._line.samples[0] = samples
-        self._line.run()
-        return decisions(self._card, self._line.scores[0], self._line.rows)
+        return decisions(self._card, self._line.run(), self._line.rows)
 
 
 def kept_of_silence(session: onnxruntime.InferenceSession, card: OnnxCard) -> dict[str, FloatArray]:

@@ -132,5 +132,5 @@ def test_the_largest_difference_is_found_wherever_it_is() -> None:
     found = compare(first, second, [same, other])
     assert found.largest == pytest.approx(0.1, abs=0.01)  # the root has P = 1
     assert 0 < found.mean < 0.02
-    assert (found.clips, found.rows) == (2, sum(4 * LAYOUT.num_blocks(len(clip)) for clip in (same, other)))
+    assert (found.clips, found.rows) == (2, sum(LAYOUT.num_rows(len(clip)) for clip in (same, other)))
     assert np.isnan(compare(first, FakeScorer(first.taxonomy, table * np.nan), [same]).largest)

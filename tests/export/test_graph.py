@@ -72,9 +72,7 @@ def models() -> list[TreeModel]:
 def session(models: list[TreeModel]) -> onnxruntime.InferenceSession:
     anything = {0: Dim.DYNAMIC}
     examples = [Example(torch.zeros(30, DIM), anything), Example(torch.zeros(4, 3).long(), anything | {1: Dim.DYNAMIC})]
-    graph = traced(
-        Choir(models), examples, ["embeddings", "rows"], [f"voice{number}" for number in range(len(models))]
-    )
+    graph = traced(Choir(models), examples, ["embeddings", "rows"], [f"voice{number}" for number in range(len(models))])
     return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
 
 

@@ -95,7 +95,7 @@ def test_a_stream_equals_its_file_bit_for_bit(scorer: OnnxScorer, noise: np.ndar
 
 
 @pytest.mark.parametrize("samples", [1, 5_000, 12_800, 90_001])
-def test_a_stream_decides_as_blocks_by_themselves_and_as_torch_does(made: Made, noise: np.ndarray, samples: int) -> None:
+def test_a_stream_decides_as_blocks_alone_and_as_torch_does(made: Made, noise: np.ndarray, samples: int) -> None:
     folder, export = made
     exported, trained = load_scorer(export.path), load_with_torch(folder)
     tolerance = 1e-4 if exported.card.precision == "float32" else 0.05

@@ -18,7 +18,15 @@ from tests.metrics.random_trees import trees
 
 KEPT = (KeptLayer(0, (1, 0), 100, 50, 50), KeptLayer(1, (1, 8, 0, 4), 2, 1, 1), KeptLayer(2, (1, 0, 8), 11, 0, 0))
 CARD = OnnxCard(
-    small_taxonomy(), LAYOUT, 50, 3, KEPT, "int8", pooling_exponent=4.0, calibration='{"min_probability": 0.6}', licence="Keep\nit ß."
+    small_taxonomy(),
+    LAYOUT,
+    50,
+    3,
+    KEPT,
+    "int8",
+    pooling_exponent=4.0,
+    calibration='{"min_probability": 0.6}',
+    licence="Keep\nit ß.",
 )
 
 
@@ -51,7 +59,10 @@ def test_other_programs_can_read_it() -> None:
         ({"layout": json.dumps({**json.loads(CARD.to_metadata()["layout"]), "rate_hz": 0})}, "rate_hz must be a whole"),
         ({"step_samples": "many"}, "metadata are damaged (ValueError"),
         ({"kept": "[{}]"}, "metadata are damaged (KeyError"),
-        ({"kept": '[{"number": 0, "shape": [1, 2], "kept": 1, "before": 1, "after": 0}]'}, "expected a shape with one 0"),
+        (
+            {"kept": '[{"number": 0, "shape": [1, 2], "kept": 1, "before": 1, "after": 0}]'},
+            "expected a shape with one 0",
+        ),
         ({"pooling_exponent": "much"}, "metadata are damaged (ValueError"),
         ({"precision": "int4"}, "unknown precision 'int4'"),
     ],
