@@ -18,6 +18,7 @@ import aed
 from aed.cli import (
     calibrate,
     card,
+    commission,
     data,
     demo,
     detect,
@@ -26,6 +27,7 @@ from aed.cli import (
     evaluate,
     explain,
     export,
+    feedback,
     listen,
     ontology,
     recipe,
@@ -108,6 +110,8 @@ def build_app() -> typer.Typer:
         listen,
         enroll,
         doctor,
+        commission,
+        feedback,
         explain,
         demo,
     ):
