@@ -19,6 +19,7 @@ from aed.cli import (
     bench,
     calibrate,
     card,
+    commission,
     data,
     demo,
     detect,
@@ -27,6 +28,7 @@ from aed.cli import (
     evaluate,
     explain,
     export,
+    feedback,
     listen,
     monitor,
     ontology,
@@ -98,7 +100,7 @@ def build_app() -> typer.Typer:
     )
     verbs.callback()(_options)
     making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export, bench)
-    using = (detect, listen, explain, enroll, monitor, why, doctor, demo)
+    using = (detect, listen, explain, enroll, monitor, why, doctor, commission, feedback, demo)
     for verb in (*making, *using):
         verb.register(verbs)
     return verbs

@@ -1,7 +1,8 @@
 """A label map: what the labels of one data set mean in the ontology, and what the data set is exhaustive about.
 
 A label maps to one concept, at whatever depth it is sure; or to *none* (the data set's own "nothing of the others"); or
-it is unmapped, with the reason. It never maps to the nearest word.
+it denies one concept ("not: Dog", what a person says of a false alarm); or it is unmapped, with the reason. It never
+maps to the nearest word.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from aed.ontology.taxonomy import Task
 from aed.resources import ontology_folder
 
 Unlisted = Literal["unknown", "absent"]
+DENIAL = "not: "
+"""What a label of a user's own begins with that says what a clip is not."""
 
 _Form = TypeVar("_Form", bound=BaseModel)
 
@@ -34,6 +37,7 @@ class LabelTarget:
         via: Ids through which the way up is known to lead, where a concept on it has several parents.
         may_hold: Ids of concepts that a clip may hold too without being labelled so: unknown, not absent.
         none: The label says that nothing sounds that the data set is exhaustive about.
+        denied: Id of a concept that is absent, about which alone the label says something.
         reason: Why, where it is not obvious.
     """
 
@@ -42,6 +46,7 @@ class LabelTarget:
     may_hold: tuple[str, ...] = ()
     none: bool = False
     reason: str | None = None
+    denied: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +111,8 @@ def label_map_from_names(
 ) -> LabelMap:
     """Make the map of a user's own folders or columns: each label is the name or the id of a concept.
 
-    Underscores read as spaces. A single-label set counts as exhaustive about its labels, a multi-label one about
-    nothing.
+    Underscores read as spaces; "not: NAME" says that a concept is absent. A single-label set counts as exhaustive about
+    its labels, a multi-label one about nothing.
 
     Raises:
         OntologyError: A name is no concept; the message names the closest ones and says how to map it.
@@ -116,9 +121,9 @@ def label_map_from_names(
     labels = {}
     for name in names:
         try:
-            labels[name] = LabelTarget(
-                ontology.resolve(name if name in ontology.concepts else name.replace("_", " ")).id
-            )
+            denies, said = name.startswith(DENIAL), name.removeprefix(DENIAL)
+            found = ontology.resolve(said if said in ontology.concepts else said.replace("_", " ")).id
+            labels[name] = LabelTarget(None, denied=found) if denies else LabelTarget(found)
         except OntologyError as error:
             raise OntologyError(f"{dataset}: {error} Write a label map that says what '{name}' means") from None
     exhaustive = (

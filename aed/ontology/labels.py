@@ -12,6 +12,7 @@ Unknown teaches nothing. The rules:
    is absent, an inner node whose children are all absent is absent, a residual leaf is present where its siblings are
    all absent, and *None of these* is present where everything else is absent.
 5. An unmapped label may be anything: it takes every absence from its clip.
+6. A label that denies a concept makes it absent and says nothing else.
 """
 
 from __future__ import annotations
@@ -141,10 +142,11 @@ class LabelRules:
         meanings = [self._meaning(target.concept, target) for target in targets if target.concept is not None]
         present = self._any([meaning.certain for meaning in meanings])
         present[0] = True
-        absent = np.zeros_like(present)
+        absent = self._nodes(target.denied for target in targets if target.denied is not None)
+        targets = [target for target in targets if target.denied is None]
         if targets and all(target.concept is not None or target.none for target in targets):  # no label: nothing known
             possible = self._any([meaning.possible for meaning in meanings])
-            absent = self._exhaustive & ~possible
+            absent |= self._exhaustive & ~possible
             if self.label_map.unlisted == "absent" and meanings:
                 related = possible | self._any([meaning.related for meaning in meanings])
                 absent |= self._covered & ~(
