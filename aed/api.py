@@ -24,6 +24,7 @@ from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.thresholds import NodeThresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, missing_extra
+from aed.hub.repository import find_model
 from aed.ontology.structure import Taxonomy
 from aed.resources import DEFAULT_MODEL, MODEL_CONFIG_NAME, shipped_models
 from aed.scorer.protocol import Scorer
@@ -198,21 +199,23 @@ class LoadedModel:
 
 
 def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu") -> LoadedModel:
-    """Load a trained model, such as "home", "runs/esc10/fold1" or "mine.onnx".
+    """Load a trained model, such as "home", "runs/esc10/fold1", "mine.onnx" or "owner/name" of a hub.
 
     Args:
         model: Name of a shipped model, a model's folder, or what 'aed export' made of it. A model's folder of
-            that name goes before a shipped one.
+            that name goes before a shipped one. Where there is none, "owner/name" or "owner/name@revision" is fetched
+            from a model hub (extra `hub`).
         device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
 
     Raises:
         ModelError: There is no whole model.
         ConfigError: The device is unknown or not there.
-        MissingExtraError: It is a folder, and torch is not installed.
+        HubError: There is no such folder, and the hub does not give such a model.
+        MissingExtraError: It is a folder, and torch is not installed; or it is to be fetched, without the extra `hub`.
     """
     model = model_path(model)
     if not is_exported(model):
-        return LoadedModel(load_scorer(model, device), read_calibration(Path(model)), read_thresholds(Path(model)))
+        return LoadedModel(_load_folder(model, device), read_calibration(Path(model)), read_thresholds(Path(model)))
     from aed.scorer.onnx import load_scorer as load_exported
 
     scorer = load_exported(model, device)
@@ -225,10 +228,10 @@ def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu") -> LoadedMod
 
 
 def model_path(model: Path | str) -> Path:
-    """Return where a model lies: that of a shipped one by its name, any other path as it is."""
+    """Return where a model lies: that of a shipped one by its name, any other path as it is; see `find_model`."""
     path = Path(model)
     is_own = (path / MODEL_CONFIG_NAME).is_file()  # a folder of that name that is no model (/home, say) is not meant
-    return path if is_own else shipped_models().get(str(model), path)
+    return path if is_own else shipped_models().get(str(model)) or find_model(model)
 
 
 def is_exported(model: Path | str) -> bool:
@@ -243,6 +246,10 @@ def load_scorer(model: Path | str, device: str = "cpu") -> Scorer:
         from aed.scorer.onnx import load_scorer as load_exported
 
         return load_exported(model, device)
+    return _load_folder(model, device)
+
+
+def _load_folder(model: Path, device: str) -> Scorer:
     try:
         from aed.scorer.pytorch import load_scorer as load_with_torch
     except ImportError as error:

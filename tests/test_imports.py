@@ -21,7 +21,7 @@ PACKAGE = Path(aed.__file__).resolve().parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.errors", "aed.settings", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing"),
     ("aed.audio", "aed.ontology"),
-    ("aed.encoder", "aed.tree", "aed.features", "aed.model_folder", "aed.scorer.protocol"),
+    ("aed.encoder", "aed.tree", "aed.features", "aed.model_folder", "aed.scorer.protocol", "aed.hub"),
     ("aed.model",),
     ("aed.loss", "aed.metrics", "aed.data", "aed.scorer"),
     ("aed.pretrain",),
