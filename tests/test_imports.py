@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aed.train", "aed.detect", "aed.explain"),
     ("aed.study", "aed.monitor"),
     ("aed.export",),
-    ("aed.api",),
+    ("aed.api", "aed.sklearn"),
     ("aed.cli",),
     ("aed.__main__",),
 )
@@ -71,6 +71,7 @@ TRAINING_SIDE = (
     "aed.train",
     "aed.study",
     "aed.scorer.pytorch",
+    "aed.sklearn",
     "aed.data.batches",
     "aed.data.frames",
     "aed.data.made_noise",
