@@ -28,6 +28,7 @@ from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.thresholds import NodeThresholds, read_thresholds
 from aed.errors import AudioError, ConfigError, ModelError, missing_extra
+from aed.hub.repository import find_model
 from aed.ontology.structure import Taxonomy
 from aed.resources import DEFAULT_MODEL, MODEL_CONFIG_NAME, shipped_models
 from aed.scorer.embedding import as_embedding_scorer
@@ -230,22 +231,24 @@ class LoadedModel:
 
 
 def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Path | None = None) -> LoadedModel:
-    """Load a trained model, such as "home", "runs/esc10/fold1" or "mine.onnx".
+    """Load a trained model, such as "home", "runs/esc10/fold1", "mine.onnx" or "owner/name" of a hub.
 
     Args:
         model: Name of a shipped model, a model's folder, or what 'aed export' made of it. A model's folder of
-            that name goes before a shipped one.
+            that name goes before a shipped one. Where there is none, "owner/name" or "owner/name@revision" is fetched
+            from a model hub (extra `hub`).
         device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
         enrolled: Folder of its enrolled sounds; by default where 'aed enroll' puts them.
 
     Raises:
         ModelError: There is no whole model, or its enrolled sounds are of another one.
         ConfigError: The device is unknown or not there, or an enrolled sound does not fit into the tree.
-        MissingExtraError: It is a folder, and torch is not installed.
+        HubError: There is no such folder, and the hub does not give such a model.
+        MissingExtraError: It is a folder, and torch is not installed; or it is to be fetched, without the extra `hub`.
     """
     model = path = model_path(model)
     if not is_exported(model):
-        scorer = load_scorer(model, device)
+        scorer = _load_folder(model, device)
         return LoadedModel(scorer, read_calibration(path), read_thresholds(path), _enrolled(path, enrolled))
     from aed.scorer.onnx import load_scorer as load_exported
 
@@ -260,10 +263,10 @@ def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Pa
 
 
 def model_path(model: Path | str) -> Path:
-    """Return where a model lies: that of a shipped one by its name, any other path as it is."""
+    """Return where a model lies: that of a shipped one by its name, any other path as it is; see `find_model`."""
     path = Path(model)
     is_own = (path / MODEL_CONFIG_NAME).is_file()  # a folder of that name that is no model (/home, say) is not meant
-    return path if is_own else shipped_models().get(str(model), path)
+    return path if is_own else shipped_models().get(str(model)) or find_model(model)
 
 
 def _enrolled(model: Path, folder: Path | None) -> list[tuple[EnrolledSound, Prototypes]]:
@@ -289,6 +292,10 @@ def load_scorer(model: Path | str, device: str = "cpu") -> Scorer:
         from aed.scorer.onnx import load_scorer as load_exported
 
         return load_exported(model, device)
+    return _load_folder(model, device)
+
+
+def _load_folder(model: Path, device: str) -> Scorer:
     try:
         from aed.scorer.pytorch import load_scorer as load_with_torch
     except ImportError as error:

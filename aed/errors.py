@@ -35,6 +35,10 @@ class ModelError(AedError):
     """A model folder or checkpoint is missing, damaged or belongs to something else."""
 
 
+class HubError(AedError):
+    """A model hub cannot be reached, has not what was asked for, or does not allow it."""
+
+
 class StorageError(AedError):
     """A file cannot be written: disk full, no permission."""
 

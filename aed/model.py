@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pydantic
 from pydantic import Field
@@ -12,6 +13,8 @@ from aed.encoder.cnn import CnnConfig
 from aed.encoder.registry import EncoderConfig, build_encoder
 from aed.errors import ConfigError
 from aed.features.logmel import LogMel, LogMelConfig
+from aed.hub.card import UNNAMED_LICENCE
+from aed.hub.repository import find_model, push, write_card
 from aed.model_folder import read_settings, read_weights, write_model_folder
 from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import BlockLayout
@@ -224,6 +227,66 @@ class TreeModel(nn.Module):
         model = cls(config, taxonomy)
         model.load_state_dict(read_weights(Path(folder), taxonomy, like=model.state_dict()))
         return model.eval()
+
+    def save_pretrained(self, folder: Path | str, *, licence: str = UNNAMED_LICENCE) -> None:
+        """Write a model folder as a hub shows it: that of `save`, and a card `README.md` where there is none.
+
+        Args:
+            folder: The folder.
+            licence: Short name of the licence for the card, such as "cc-by-nc-4.0".
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        self.save(folder)
+        write_card(Path(folder), self.taxonomy, licence)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: Path | str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: Path | str | None = None,
+    ) -> TreeModel:
+        """Read a model folder, or fetch one from a hub; see `aed.hub.repository.find_model`.
+
+        Args:
+            model: A folder, or "owner/name".
+            revision: Branch, tag or commit of the repository.
+            token: What the hub knows you by; the stored one by default.
+            cache_dir: Where fetched models are kept; the hub library's own place by default.
+
+        Raises:
+            ModelError: The folder lacks a file, or a file is damaged or of another taxonomy.
+            HubError: There is no such folder, and the hub does not give such a model.
+            MissingExtraError: There is no such folder, and the extra `hub` is not installed.
+        """
+        return cls.load(find_model(model, revision=revision, token=token, cache_dir=cache_dir))
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        licence: str = UNNAMED_LICENCE,
+    ) -> str:
+        """Push this model; see `aed.hub.repository.push`. A trained folder with all beside it: `aed push`.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            HubError: The hub cannot be reached, or does not let you write there.
+            MissingExtraError: The extra `hub` is not installed.
+        """
+        with TemporaryDirectory() as folder:
+            self.save(folder)
+            where = Path(folder), repo_id, self.taxonomy
+            return push(*where, private=private, token=token, revision=revision, licence=licence)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -1,5 +1,8 @@
 """A model as a folder: `model.safetensors` (weights), `config.json` (settings, the taxonomy's digest), `taxonomy.json`.
 
+`config.json` also names the outputs (`id2label`) and the task in the words of model hubs. These follow from the
+taxonomy, are for other programs to read, and are not read back; folders of before lack them.
+
 Nothing here knows the network: its settings are a pydantic model, its weights tensors by name.
 """
 
@@ -25,6 +28,10 @@ FORMAT = "aed-model-1"
 """Written into config.json; a folder of another format is refused."""
 _WEIGHTS, _CONFIG, _TAXONOMY = "model.safetensors", MODEL_CONFIG_NAME, "taxonomy.json"
 
+_PROBLEM_TYPES = {"single": "single_label_classification", "multi": "multi_label_classification"}
+_FOR_HUBS = ("library_name", "model_type", "problem_type", "id2label", "label2id")
+_LIBRARY = "aed"
+
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -38,7 +45,12 @@ def write_model_folder(folder: Path, weights: Mapping[str, Tensor], settings: Ba
         StorageError: The folder cannot be written.
     """
     whole = {name: tensor.contiguous() for name, tensor in weights.items()}
-    config = {"format": FORMAT, "taxonomy_digest": taxonomy.digest, **settings.model_dump(mode="json")}
+    config = {
+        "format": FORMAT,
+        "taxonomy_digest": taxonomy.digest,
+        **settings.model_dump(mode="json"),
+        **hub_config(taxonomy),
+    }
     tree = json.dumps(taxonomy.to_dict(), indent=1, ensure_ascii=False)
     with (  # left in the opposite order
         atomic_path(folder / _CONFIG) as new_config,
@@ -52,6 +64,23 @@ def write_model_folder(folder: Path, weights: Mapping[str, Tensor], settings: Ba
         for new in (new_config, new_taxonomy, new_weights):
             sync(new)  # a disk that is full says so here at the latest, while the former model is whole
         (folder / _CONFIG).unlink(missing_ok=True)
+
+
+def hub_config(taxonomy: Taxonomy) -> dict[str, Any]:
+    """Return what model hubs look for in `config.json`.
+
+    `id2label` names the outputs, the taxonomy's nodes in their order, the root being 0. Where two nodes have one name,
+    their ids are added, so that `label2id` is its inverse.
+    """
+    names = [node.name for node in taxonomy.nodes]
+    labels = [node.name if names.count(node.name) == 1 else f"{node.name} ({node.id})" for node in taxonomy.nodes]
+    return {
+        "library_name": _LIBRARY,
+        "model_type": _LIBRARY,
+        "problem_type": _PROBLEM_TYPES[taxonomy.task],
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }
 
 
 def read_settings(folder: Path, kind: type[Settings]) -> tuple[Settings, Taxonomy]:
@@ -72,6 +101,8 @@ def read_settings(folder: Path, kind: type[Settings]) -> tuple[Settings, Taxonom
             f"{folder}: {_CONFIG} says format and taxonomy {found}, expected {(FORMAT, taxonomy.digest)}: "
             "the files come from different models; copy the whole folder again or train anew"
         )
+    for name in _FOR_HUBS:
+        raw.pop(name, None)
     try:
         return kind.model_validate(raw), taxonomy
     except pydantic.ValidationError as error:

@@ -15,7 +15,8 @@ from torch import Tensor
 from aed.encoder.cnn import CnnConfig
 from aed.errors import ConfigError, ModelError, StorageError
 from aed.model import ModelConfig, TreeModel, WindowConfig, pool_over_time
-from aed.ontology.taxonomy import Taxonomy
+from aed.model_folder import hub_config
+from aed.ontology.taxonomy import Node, Taxonomy
 from aed.tree.registry import HeadConfig
 from aed.tree.time_pooling import TimePoolingConfig, pool_decisions
 from tests.random_taxonomy import random_taxonomy
@@ -315,3 +316,42 @@ def test_what_is_no_folder_gives_one_clear_line(tmp_path: Path, what: str) -> No
 def test_refuses_windows_that_cannot_be_centred(window: int, row: int) -> None:
     with pytest.raises(ValidationError, match="even number"):
         WindowConfig(window_embeddings=window, row_embeddings=row)
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_config_names_the_outputs_as_hubs_do(task: str, tmp_path: Path) -> None:
+    model = made_model(ModelConfig(window=SHORT_BLOCKS), task=task)
+    model.save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert config["problem_type"] == f"{task}_label_classification"
+    assert config["model_type"] == config["library_name"] == "aed"
+    names = [node.name for node in model.taxonomy.nodes]
+    assert [config["id2label"][str(index)] for index in range(len(names))] == names
+    assert config["label2id"] == {name: index for index, name in enumerate(names)}
+
+
+def test_nodes_of_one_name_are_told_apart_by_their_ids() -> None:
+    nodes = (Node("r", "Sound", -1, 0, "root"), Node("a", "Hiss", 0, 1, "concept"), Node("b", "Hiss", 0, 1, "concept"))
+    labels = hub_config(Taxonomy(nodes, "multi"))
+    assert labels["id2label"] == {"0": "Sound", "1": "Hiss (a)", "2": "Hiss (b)"}
+    assert labels["label2id"] == {"Sound": 0, "Hiss (a)": 1, "Hiss (b)": 2}
+
+
+def test_a_folder_of_before_the_hub_loads(model: TreeModel, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for name in hub_config(model.taxonomy):
+        del config[name]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert TreeModel.load(folder).taxonomy == model.taxonomy
+
+
+def test_saved_as_pretrained_it_has_a_card(model: TreeModel, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "mine", licence="cc-by-4.0")
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: cc-by-4.0\nlibrary_name: aed\npipeline_tag: audio-classification\n")
+    assert "# mine\n" in card
+    assert all(node.name in card for node in model.taxonomy.nodes[1:])
+    (tmp_path / "mine" / "README.md").write_text("measured", encoding="utf-8")
+    model.save_pretrained(tmp_path / "mine")
+    assert (tmp_path / "mine" / "README.md").read_text(encoding="utf-8") == "measured"
+    assert TreeModel.from_pretrained(tmp_path / "mine").taxonomy == model.taxonomy

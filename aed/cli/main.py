@@ -32,6 +32,7 @@ from aed.cli import (
     listen,
     monitor,
     ontology,
+    push,
     recipe,
     study,
     train,
@@ -99,7 +100,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     verbs.callback()(_options)
-    making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export, bench)
+    making = (ontology, data, recipe, train, evaluate, calibrate, card, study, export, push, bench)
     using = (detect, listen, explain, enroll, monitor, why, doctor, commission, feedback, demo)
     for verb in (*making, *using):
         verb.register(verbs)
