@@ -3,7 +3,8 @@
 Of each node and data set the average precision over whole clips. Of each node its recall at no more than one false
 alarm an hour: the share of the clips with it in which the detector would report it, at the lowest threshold at which
 the clips without it give so few (counted on these same clips, so the threshold is not promised to keep that rate on
-others), and the same at the threshold that is used where nobody says. Of sounds whose own node training never heard, how often the answer is a right supercategory.
+others), and the same at the threshold that is used where nobody says. Of sounds whose own node training never heard,
+how often the answer is a right supercategory.
 """
 
 from __future__ import annotations

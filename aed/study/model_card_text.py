@@ -44,8 +44,8 @@ def _figures(card: ModelCard) -> Iterator[str]:
         f"gives at most {MOST_PER_HOUR:g} false alarm an hour on the held-out clips without it. The threshold is read "
         f"off these same clips: in another place it will not keep that rate exactly. Fewer than {FEW_CLIPS} clips: a "
         "figure that the next clip may overturn. Usual recall, an hour: the same, and false alarms an hour, at the "
-        "threshold that is used where nobody says. These clips are one sound after the other, many of them easily taken "
-        "for each other: a home is quieter."
+        "threshold that is used where nobody says. These clips are one sound after the other, many easily taken for "
+        "each other: a home is quieter."
     )
     yield ""
     yield from _node_table(card)
@@ -57,7 +57,8 @@ def _figures(card: ModelCard) -> Iterator[str]:
 
 def _node_table(card: ModelCard) -> Iterator[str]:
     sets = list(card.clips)
-    yield f"| node | clips | average precision | {' | '.join(sets)} | recall | threshold | usual recall | an hour | at |"
+    columns = ("node", "clips", "average precision", *sets, "recall", "threshold", "usual recall", "an hour", "at")
+    yield f"| {' | '.join(columns)} |"
     yield "|---|---:|---:|" + "---:|" * len(sets) + "---:|---:|---:|---:|---:|"
     for one in card.nodes:
         of_set = {on.dataset: on.precision for on in one.sets}

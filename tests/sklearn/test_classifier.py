@@ -122,7 +122,7 @@ def test_labels_are_spelt_as_in_y_and_mean_the_same() -> None:
         assert model.classes_.tolist() == sorted({spell(name) for name in LEAVES})
         np.testing.assert_array_equal(model.coef_, by_name.coef_)
         assert (model.predict(features) == spelt).mean() > 0.95
-    with pytest.raises(OntologyError, match="'Cat' and 'cat' both mean 'Cat': give it one name$"):
+    with pytest.raises(OntologyError, match=r"'Cat' and 'cat' both mean 'Cat': give it one name$"):
         OntologyTreeClassifier().fit(features, np.where(np.arange(len(labels)) % 2, labels, np.char.lower(labels)))
 
 
@@ -136,7 +136,7 @@ def test_label_maps() -> None:
     own = OntologyTreeClassifier(label_map={"woof": "Dog", "drip": "Rain"})
     barks, kept = np.where(labels == "Dog", "woof", "drip"), np.isin(labels, ["Dog", "Rain"])
     assert own.fit(features[kept], barks[kept]).classes_.tolist() == ["drip", "woof"]
-    with pytest.raises(OntologyError, match="the label map 'label_map' has no label 'Cat'$"):
+    with pytest.raises(OntologyError, match=r"the label map 'label_map' has no label 'Cat'$"):
         own.fit(features, labels)
 
 
