@@ -81,7 +81,8 @@ def mel_spectrum_db(frame: np.ndarray, rate_hz: int) -> np.ndarray:
 def _window(num_samples: int) -> np.ndarray:
     """Hann's, scaled so that a sine at full scale has the amplitude 1."""
     window = np.hanning(num_samples)
-    return (window * 2 / window.sum()).astype(np.float32)
+    scaled: np.ndarray = (window * 2 / window.sum()).astype(np.float32)
+    return scaled
 
 
 @cache
