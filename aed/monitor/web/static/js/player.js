@@ -9,7 +9,7 @@ const AT_ONCE = 2;
 const AHEAD = "300px"; // a wave is there before it is scrolled into view
 
 const peaksOf = new Map();
-const waiting = [];
+const waiting = []; // the last that came into view is looked at now: it goes first
 let decoding = 0;
 let playing = null;
 
@@ -27,7 +27,7 @@ const watcher = new IntersectionObserver((entries) => {
 function next() {
   while (decoding < AT_ONCE && waiting.length > 0) {
     decoding++;
-    waiting.shift().loadPeaks().finally(() => {
+    waiting.pop().loadPeaks().finally(() => {
       decoding--;
       next();
     });
