@@ -7,8 +7,9 @@ remembered as such: the levels between them are not.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +45,8 @@ MOST_BEEPS = 4
 SAME_BEEP_SECONDS = 1.0
 """What is no further apart at one tone is one beep, found in two blocks."""
 SAME_BANDS = 1
+NEAR_BANDS = 2
+"""Tones that are the same lie no further apart: an exact top lies within half a band of the loudest one."""
 SAME_TONE_BANDS = 0.6
 """12 Hz: an alarm's beeps have one tone, whose top is found to some hertz in noise."""
 SAME_LEVEL_DB = 6.0
@@ -57,6 +60,7 @@ class _Beep:
     band: int
     level_db: float
     exact_band: float
+    number: int
 
     def is_like(self, other: _Beep) -> bool:
         """Whether the same alarm may have made both."""
@@ -70,7 +74,8 @@ class ChirpFinder:
     def __init__(self, levels: BeatLevels) -> None:
         self._levels = levels
         self._next_row = -QUIET_BEFORE_ROWS[-1]
-        self._beeps: list[_Beep] = []
+        self._beeps: dict[int, list[_Beep]] = defaultdict(list)
+        self._num_beeps = 0
 
     def find(self) -> list[Beats]:
         """Return what the newest levels complete. Call it whenever a block of rows was added."""
@@ -100,18 +105,26 @@ class ChirpFinder:
             band = loudest_band(levels[None], place.band)
             if _over_neighbours_db(levels, band) >= LEAST_TONE_DB:
                 exact = exact_band(levels[None], band)
-                yield _Beep(place.row * COARSE_SECONDS, band, float(levels[band]), exact)
+                self._num_beeps += 1
+                yield _Beep(place.row * COARSE_SECONDS, band, float(levels[band]), exact, self._num_beeps)
 
     def _remember(self, beep: _Beep) -> None:
         """Keep a beep for two periods; of one that was found twice, on both sides of a block's end, the louder find."""
         oldest = beep.seconds - 2.0 * LONGEST_PERIOD_SECONDS - 2.0 * SAME_BEEP_SECONDS
-        twins = [old for old in self._beeps if _is_one(old, beep)]
-        self._beeps = [old for old in self._beeps if old.seconds >= oldest and old not in twins]
-        self._beeps.append(max([*twins, beep], key=lambda beep: beep.level_db))
+        twins = [old for old in self._near(beep) if _is_one(old, beep)]
+        for band in range(beep.band - NEAR_BANDS, beep.band + NEAR_BANDS + 1):
+            self._beeps[band] = [old for old in self._beeps[band] if old.seconds >= oldest and old not in twins]
+        kept = max([*twins, beep], key=lambda beep: beep.level_db)
+        self._beeps[kept.band].append(replace(kept, number=beep.number))
+
+    def _near(self, beep: _Beep) -> list[_Beep]:
+        """Beeps of about the same tone, as they came: a noisy minute holds hundreds, and few of them are like one."""
+        bands = range(beep.band - NEAR_BANDS, beep.band + NEAR_BANDS + 1)
+        return sorted((old for band in bands for old in self._beeps[band]), key=lambda old: old.number)
 
     def _two_periods(self, beep: _Beep) -> Beats | None:
         """Judge a beep with the two of its tone before it."""
-        like = [old for old in self._beeps if old.is_like(beep) and not _is_one(old, beep)][-2:]
+        like = [old for old in self._near(beep) if old.is_like(beep) and not _is_one(old, beep)][-2:]
         if len(like) < 2:
             return None
         first, second = like[1].seconds - like[0].seconds, beep.seconds - like[1].seconds
