@@ -44,8 +44,8 @@ class _Line:
         self._session.run_with_iobinding(binding)
         self._bindings.reverse()
         self._kept.reverse()
-        scores: FloatArray = binding.get_outputs()[0].numpy()
-        return scores[0]
+        scores: FloatArray = binding.get_outputs()[0].numpy()[0]
+        return scores
 
     @property
     def kept(self) -> dict[str, FloatArray]:
