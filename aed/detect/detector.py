@@ -50,6 +50,7 @@ class DetectorConfig(Settings):
         causal: Smooth over the past only: no delay, but events lag by half a window.
         min_event_seconds: Shorter events are dropped. A click fills every window that holds it, about a second of rows:
             what is shorter than two thirds of that is a window's edge on a sound, not a sound.
+        node_min_event_seconds: Nodes, by name or id, that have another shortest event.
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
         max_event_seconds: Longer events are told in parts of this length; without it, an event ends with its sound.
@@ -62,6 +63,7 @@ class DetectorConfig(Settings):
     smoothing_seconds: float = Field(default=0.48, ge=0)
     causal: bool = False
     min_event_seconds: float = Field(default=0.64, ge=0)
+    node_min_event_seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     merge_gap_seconds: float = Field(default=0.5, ge=0)
     absorb_seconds: float = Field(default=5.0, ge=0)
     max_event_seconds: float | None = Field(default=None, gt=0)
@@ -84,6 +86,17 @@ class DetectorConfig(Settings):
         found = np.full(taxonomy.num_nodes, self.min_probability, dtype=np.float32)
         for name, probability in self.node_probabilities.items():
             found[taxonomy.find(name)] = probability
+        return found
+
+    def min_events_seconds(self, taxonomy: Taxonomy) -> list[float]:
+        """Shortest event of each node.
+
+        Raises:
+            OntologyError: The tree has no node of that name.
+        """
+        found = [self.min_event_seconds] * taxonomy.num_nodes
+        for name, seconds in self.node_min_event_seconds.items():
+            found[taxonomy.find(name)] = seconds
         return found
 
 
@@ -117,7 +130,7 @@ class Detector:
         self._hedge = Hedge(scorer.taxonomy)
         self._tracker = EventTracker(
             scorer.taxonomy,
-            least_rows=max(1, self._rows(config.min_event_seconds)),
+            least_rows=[max(1, self._rows(seconds)) for seconds in config.min_events_seconds(scorer.taxonomy)],
             gap_rows=self._rows(config.merge_gap_seconds),
             absorb_rows=self._rows(config.absorb_seconds),
             most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),
