@@ -24,6 +24,7 @@ from aed.detect.embedded import embed_samples
 from aed.detect.enrolled import Prototypes
 from aed.detect.enrolled_files import FOLDER_NAME, EnrolledSound, enrolled_folder, model_digest, read_enrolled
 from aed.detect.enrolled_tree import EnrolledScorer
+from aed.detect.enrolment import ENROLLED_CONFIG, ENROLLED_MIN_EVENT_SECONDS
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
 from aed.detect.thresholds import NodeThresholds, read_thresholds
@@ -44,8 +45,6 @@ TOP_LEAVES = 5
 EXPORTED_SUFFIX = ".onnx"
 MIN_PROBABILITY = 0.5
 """How sure an answer of a model must be that was not calibrated."""
-ENROLLED_PROBABILITY = 0.5
-"""Of an enrolled sound at its own threshold, however the model was calibrated."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +145,11 @@ class LoadedModel:
     def detector_config(self) -> DetectorConfig:
         """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
         nodes = self.thresholds.node_probabilities if self.thresholds else {}
-        nodes = {**nodes, **{sound.id: ENROLLED_PROBABILITY for sound in self.enrolled}}
-        return DetectorConfig(min_probability=self.min_probability, node_probabilities=nodes)
+        nodes = {**nodes, **{sound.id: ENROLLED_CONFIG.min_probability for sound in self.enrolled}}
+        shortest = {sound.id: ENROLLED_MIN_EVENT_SECONDS for sound in self.enrolled}
+        return DetectorConfig(
+            min_probability=self.min_probability, node_probabilities=nodes, node_min_event_seconds=shortest
+        )
 
     def embed(self, sound: Sound, rate_hz: int | None = None) -> np.ndarray:
         """Tell what the network makes of a clip, before any decision.

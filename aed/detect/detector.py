@@ -55,6 +55,7 @@ class DetectorConfig(Settings):
         min_event_seconds: Shorter events are dropped. A click fills every row that looks at it: what is shorter than
             two thirds of what a row looks at is the edge of a sound, not a sound. That, or `SHORTEST_EVENT_SECONDS`,
             where nobody says.
+        node_min_event_seconds: Nodes, by name or id, that have another shortest event.
         merge_gap_seconds: Shorter gaps between two events of one node are closed.
         absorb_seconds: A supercategory heard for at most this long beside a deeper answer is the same sound.
         max_event_seconds: Longer events are told in parts of this length; without it, an event ends with its sound.
@@ -67,6 +68,7 @@ class DetectorConfig(Settings):
     smoothing_seconds: float | None = Field(default=None, ge=0)
     causal: bool = False
     min_event_seconds: float | None = Field(default=None, ge=0)
+    node_min_event_seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     merge_gap_seconds: float = Field(default=0.5, ge=0)
     absorb_seconds: float = Field(default=5.0, ge=0)
     max_event_seconds: float | None = Field(default=None, gt=0)
@@ -105,6 +107,17 @@ class FittedDetectorConfig(DetectorConfig):
     smoothing_seconds: float = Field(ge=0)
     min_event_seconds: float = Field(ge=0)
 
+    def min_events_seconds(self, taxonomy: Taxonomy) -> list[float]:
+        """Shortest event of each node.
+
+        Raises:
+            OntologyError: The tree has no node of that name.
+        """
+        found = [self.min_event_seconds] * taxonomy.num_nodes
+        for name, seconds in self.node_min_event_seconds.items():
+            found[taxonomy.find(name)] = seconds
+        return found
+
 
 class Detector:
     """Finds events in one stream of samples.
@@ -135,7 +148,7 @@ class Detector:
         self._hedge = Hedge(scorer.taxonomy)
         self._tracker = EventTracker(
             scorer.taxonomy,
-            least_rows=max(1, self._rows(settings.min_event_seconds)),
+            least_rows=[max(1, self._rows(seconds)) for seconds in settings.min_events_seconds(scorer.taxonomy)],
             gap_rows=self._rows(config.merge_gap_seconds),
             absorb_rows=self._rows(config.absorb_seconds),
             most_rows=None if config.max_event_seconds is None else self._rows(config.max_event_seconds),

@@ -2,10 +2,11 @@ r"""Sounds that were enrolled from a few clips: how like one of them a row is. N
 
 A row's embedding e is compared with prototypes, the embeddings of the rows in which the enrolled clips sound:
 
-    z(e) = W (e - mean),   s(e) = max over prototypes k of cos(z(e), z(prototype k))                               (1)
+    z(e) = W (e - mean),   s(e) = max over prototypes k of cos(z(e), z(prototype k)) - c_k                         (1)
 
 `mean` and W = (covariance of the background)^(-1/2) come from recordings in which the sound is not: directions in which
-all sounds differ count little. A cosine does not see how loud a sound is, as far as the network does not.
+all sounds differ count little. c_k is how like prototype k the background comes, but for its rarest rows: a row of a
+clip in which hardly more than the room is heard has a high one, and is never what decides.
 
 s becomes a probability that is a half at the sound's threshold t, so that whatever reads probabilities reads it too:
 
@@ -14,7 +15,8 @@ s becomes a probability that is a half at the sound's threshold t, so that whate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +29,13 @@ SOFTNESS = 0.08
 """Of (2): an event that began lasts down to a cosine 0.05 below the threshold, where P is 0.7 times a half."""
 SHRINKAGE = 0.01
 """Share of the covariance's mean variance that is put in its place: directions that hardly vary are not blown up."""
+RARE_SHARE = 0.0001
+"""Of the background's rows: some seconds in a day are more like a prototype than c of (1)."""
 MOST_PROTOTYPES = 200
 """Rows of ten clips of a second and a half each; more are thinned out evenly."""
 _LEAST_LENGTH = 1e-6
+_COSINE_BINS = 2000
+"""A thousandth of a cosine each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +98,49 @@ class Prototypes:
     Attributes:
         background: What it is told apart from.
         directions: Whitened rows of the enrolled clips, of length 1, (prototype, dim) float32.
+        offsets: c of (1), (prototype,) float32.
+        kept: Which of the rows they are, (prototype,); empty where that was forgotten.
     """
 
     background: Background
     directions: FloatArray
+    offsets: FloatArray
+    kept: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @classmethod
-    def of(cls, background: Background, embeddings: FloatArray) -> Prototypes:
-        """Make prototypes of the rows, (row, dim), in which a sound is heard."""
+    def of(cls, background: Background, embeddings: FloatArray, others: Iterable[FloatArray]) -> Prototypes:
+        """Make prototypes.
+
+        Args:
+            background: What the sound is told apart from.
+            embeddings: Rows in which it is heard, (row, dim).
+            others: Rows of recordings in which it is not, each (row, dim).
+        """
         kept = np.unique(np.linspace(0, len(embeddings) - 1, min(MOST_PROTOTYPES, len(embeddings))).round().astype(int))
-        return cls(background, background.directions(embeddings[kept]))
+        directions = background.directions(embeddings[kept])
+        return cls(background, directions, _offsets(background, directions, others), kept)
+
+    def only(self, which: npt.NDArray[np.bool_]) -> Prototypes:
+        """Return some of them, `which` (prototype,)."""
+        return Prototypes(self.background, self.directions[which], self.offsets[which])
 
     def similarity(self, embeddings: FloatArray) -> FloatArray:
-        """Compare by (1): (row, dim) -> (row,) float32, between -1 and 1."""
+        """Compare by (1): (row, dim) -> (row,) float32, between -2 and 2."""
         cosines = self.background.directions(embeddings) @ self.directions.T
-        return np.asarray(cosines.max(axis=1), dtype=np.float32)
+        return np.asarray((cosines - self.offsets).max(axis=1), dtype=np.float32)
+
+
+def _offsets(background: Background, directions: FloatArray, others: Iterable[FloatArray]) -> FloatArray:
+    """Find c of (1) from a histogram of cosines for each prototype: in the memory of the histograms."""
+    counts = np.zeros((len(directions), _COSINE_BINS), dtype=np.int64)
+    for rows in others:
+        cosines = background.directions(rows) @ directions.T
+        places = np.clip((cosines + 1) * (_COSINE_BINS / 2), 0, _COSINE_BINS - 1).astype(np.int64)
+        for prototype, of_prototype in enumerate(places.T):
+            counts[prototype] += np.bincount(of_prototype, minlength=_COSINE_BINS)
+    above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # rows in this bin or a higher one
+    place = (above > RARE_SHARE * above[:, :1]).sum(axis=1)
+    return np.asarray(2 * place / _COSINE_BINS - 1, dtype=np.float32)
 
 
 def probability(similarity: FloatArray, threshold: float) -> FloatArray:

@@ -27,7 +27,7 @@ from aed.storage import write_atomic
 FOLDER_NAME = "enrolled"
 LONGEST_NAME = 60
 _DIGEST_DIGITS = 12
-_ARRAYS = ("mean", "whitener", "prototypes")
+_ARRAYS = ("mean", "whitener", "prototypes", "offsets")
 _BAD_SIGNS = re.compile(r"[\x00-\x1f\x7f/\\<>]")
 
 
@@ -53,7 +53,7 @@ class EnrolledSound(BesideWeights):
     under: str
     under_name: str
     clips: tuple[str, ...]
-    threshold: float = Field(gt=-1, le=1)
+    threshold: float = Field(ge=-2, le=2)
     heard_again: int | None
     false_alarms: int | None
     hours: float
@@ -116,7 +116,13 @@ def pack(prototypes: Prototypes) -> bytes:
     """Return the numbers of a sound as the content of its `.npz` file."""
     content = io.BytesIO()
     background = prototypes.background
-    np.savez(content, mean=background.mean, whitener=background.whitener, prototypes=prototypes.directions)
+    np.savez(
+        content,
+        mean=background.mean,
+        whitener=background.whitener,
+        prototypes=prototypes.directions,
+        offsets=prototypes.offsets,
+    )
     return content.getvalue()
 
 
@@ -170,7 +176,7 @@ def _prototypes(content: bytes, path: Path) -> Prototypes:
             arrays: Mapping[str, FloatArray] = {name: file[name].astype(np.float32) for name in _ARRAYS}
     except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path.with_suffix('.npz')}: damaged ({error}); {_anew(path)}") from error
-    return Prototypes(Background(arrays["mean"], arrays["whitener"]), arrays["prototypes"])
+    return Prototypes(Background(arrays["mean"], arrays["whitener"]), arrays["prototypes"], arrays["offsets"])
 
 
 def numbers_digest(numbers: bytes) -> str:

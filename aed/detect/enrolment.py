@@ -4,13 +4,13 @@ The threshold is the lowest at which fewer than `wished rate x hours` events are
 further hour of such sound then brings at most the wished rate on average (the events of exchangeable recordings are as
 likely to be the next as to be among those heard). What can be promised with 95 % confidence is told beside it.
 
-Without such recordings the background is made by formula, and nothing can be promised: the threshold then lies as much
-below the enrolled clips' likeness to each other as `UNSURE_MARGIN` says.
+Where they are too short for that, it lies half-way to what the clips have in common (`UNSURE_SHARE`) or higher. Without
+such recordings the background is made by formula, and nothing can be promised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +22,20 @@ from aed.audio.synth import LOWEST_RATE_HZ, SOUNDS
 from aed.audio.waves import coloured_noise, gain_from_db
 from aed.detect.detector import DetectorConfig, FittedDetectorConfig
 from aed.detect.embedded import embed_file, embed_samples
-from aed.detect.enrolled import Background, BackgroundSum, FloatArray, Prototypes, release_below
+from aed.detect.enrolled import BackgroundSum, FloatArray, Prototypes, release_below
 from aed.detect.enrolled_files import EnrolledSound, check_name, model_digest, numbers_digest, pack
 from aed.detect.promise import most_per_hour
 from aed.detect.smooth import Smoother
 from aed.detect.stretches import EventRows, count_runs
 from aed.errors import AudioError, ConfigError
 from aed.scorer.embedding import EmbeddingScorer
+from aed.scorer.protocol import BlockLayout
 from aed.timebase import rows_from_seconds, samples_from_seconds
 
+ENROLLED_CONFIG = DetectorConfig(min_probability=0.5)
+ENROLLED_MIN_EVENT_SECONDS = 0.4
+"""How an enrolled sound is detected, however the model was calibrated: a half is its own threshold, and what is so like
+a clip is an event sooner than what a model is sure of."""
 MOST_CLIPS = 10
 LONGEST_CLIP_SECONDS = 30.0
 """A longer one holds more than the sound."""
@@ -41,11 +46,11 @@ AROUND_SECONDS = 0.32
 PADDING_SECONDS = 1.0
 """Of quiet noise put around a clip, so that a sound that fills it has rows around it as in a stream."""
 PADDING_DBFS = -70.0
-CANDIDATES: FloatArray = np.linspace(0.98, 0.20, 157, dtype=np.float32)
+CANDIDATES: FloatArray = np.linspace(0.80, 0.0, 161, dtype=np.float32)
 """Thresholds that are tried, from the highest down."""
-UNSURE_MARGIN = 0.10
-UNSURE_LEAST, UNSURE_MOST = 0.45, 0.80
-"""Between which a threshold lies that no recordings of other sounds speak for."""
+UNSURE_SHARE = 0.5
+"""Where the recordings are too short for the wish, a threshold lies at least so far up from the background to the
+enrolled clips' likeness to each other."""
 MADE_OF_EACH = 4
 """Sounds by formula of each kind: some minutes in all, as many rows as a covariance needs."""
 _MADE_PEAKS_DB = (-40.0, -3.0)
@@ -104,23 +109,20 @@ def enroll(
         OntologyError: The tree has no such node.
     """
     node = scorer.taxonomy.nodes[scorer.taxonomy.find(enrolment.under)]
-    clips = [embed_clip(scorer, path) for path in _checked(enrolment)]
-    total = 2 * len(enrolment.against)
-    background = _background(scorer, enrolment.against, lambda done: progress(done, total))
-    prototypes = prototypes_of(background, clips)
-    config = DetectorConfig().for_window(scorer.layout.window_seconds)
-    half = len(enrolment.against)
-    counts, hours = np.zeros(len(CANDIDATES), dtype=np.int64), 0.0
-    for done, path in enumerate(enrolment.against):
-        progress(half + done, total)
-        likeness = smoothed(_likeness(scorer, prototypes, path), scorer.layout.row_seconds, config)
-        counts += count_at_candidates(likeness, scorer.layout.row_seconds, config)
-        hours += len(likeness) * scorer.layout.row_seconds / _SECONDS_AN_HOUR
-    alike = likeness_to_others(background, clips, scorer.layout.row_seconds, config)
-    place = threshold_place(counts, hours, enrolment.most_per_hour) if hours else None
-    threshold = _unsure_threshold(alike) if place is None else float(CANDIDATES[place])
-    false_alarms = None if place is None else int(counts[place])
-    heard_again = [is_heard(rows, threshold, scorer.layout.row_seconds, config) for rows in alike if len(clips) > 1]
+    clips, layout = [embed_clip(scorer, path) for path in _checked(enrolment)], scorer.layout
+    others = _embed_all(scorer, enrolment.against, progress) or _made_rows(scorer)
+    hours = sum(map(len, others)) * layout.row_seconds / _SECONDS_AN_HOUR if enrolment.against else 0.0
+    prototypes = learn(clips, others)
+    alike = [smoothed(rows, layout) for rows in likeness_to_others(prototypes, clips)]
+    counts = np.zeros(len(CANDIDATES), dtype=np.int64)
+    for rows in others:
+        counts += count_at_candidates(smoothed(prototypes.similarity(as_float32(rows)), layout), layout)
+    place = threshold_place(counts, hours, enrolment.most_per_hour)
+    threshold, false_alarms = float(CANDIDATES[place]), int(counts[place]) if hours else None
+    if hours * enrolment.most_per_hour < 1:
+        threshold = max(threshold, UNSURE_SHARE * min(float(rows.max()) for rows in alike))
+        false_alarms = _count(prototypes, others, threshold, layout) if hours else None
+    heard_again = [is_heard(rows, threshold, layout) for rows in alike if len(clips) > 1]
     sound = EnrolledSound(
         weights=model_digest(model),
         name=check_name(enrolment.name),
@@ -135,6 +137,13 @@ def enroll(
         numbers=numbers_digest(pack(prototypes)),
     )
     return sound, prototypes
+
+
+def _count(prototypes: Prototypes, others: Sequence[np.ndarray], threshold: float, layout: BlockLayout) -> int:
+    released = release_below(threshold, ENROLLED_CONFIG.release_ratio)
+    rows_of_event = EventRows.of(_fitted(layout), layout.row_seconds)
+    likeness = (smoothed(prototypes.similarity(as_float32(rows)), layout) for rows in others)
+    return sum(count_runs(rows, threshold, released, rows_of_event) for rows in likeness)
 
 
 def embed_clip(scorer: EmbeddingScorer, path: Path) -> EnrolledClip:
@@ -155,38 +164,60 @@ def embed_clip(scorer: EmbeddingScorer, path: Path) -> EnrolledClip:
     padded = np.pad(samples, padding)
     noise = coloured_noise(len(padded), np.random.default_rng(_SEED), 1.0) * gain_from_db(PADDING_DBFS)
     padded = (padded + noise).astype(np.float32)
-    return EnrolledClip(embed_samples(scorer, padded), _active(padded, scorer))
+    return EnrolledClip(embed_samples(scorer, padded), active_rows(padded, scorer.layout))
 
 
-def prototypes_of(background: Background, clips: Sequence[EnrolledClip]) -> Prototypes:
-    """Make the prototypes of a sound from the rows in which its clips sound."""
-    return Prototypes.of(background, np.concatenate([clip.rows[clip.active] for clip in clips]))
+def active_rows(samples: np.ndarray, layout: BlockLayout) -> slice:
+    """Rows from the first to the last that is nearly as loud as the loudest, and some around, of `(samples,)`."""
+    row = layout.row_samples
+    whole = np.pad(samples, (0, -len(samples) % row)).reshape(-1, row)
+    power = np.square(whole, dtype=np.float64).mean(axis=1)
+    loud = np.flatnonzero(power >= power.max() * gain_from_db(-ACTIVE_RANGE_DB) ** 2)
+    around = rows_from_seconds(AROUND_SECONDS, layout.row_seconds)
+    return slice(max(0, int(loud[0]) - around), int(loud[-1]) + 1 + around)
 
 
-def likeness_to_others(
-    background: Background, clips: Sequence[EnrolledClip], row_seconds: float, config: FittedDetectorConfig
-) -> list[FloatArray]:
-    """How like the other clips each clip is, row by row, smoothed; like itself where it is the only one."""
-    found = []
-    for clip in clips:
-        others = [other for other in clips if other is not clip] or [clip]
-        likeness = prototypes_of(background, others).similarity(clip.rows)
-        found.append(smoothed([likeness], row_seconds, config))
-    return found
+def learn(clips: Sequence[EnrolledClip], others: Sequence[np.ndarray]) -> Prototypes:
+    """Make the prototypes of a sound from the rows in which its clips sound, and rows of other sounds, (row, dim)."""
+    collected = BackgroundSum(clips[0].rows.shape[1])
+    for rows in others:
+        collected.add(as_float32(rows))
+    active = np.concatenate([clip.rows[clip.active] for clip in clips])
+    return Prototypes.of(collected.background(), active, map(as_float32, others))
 
 
-def smoothed(rows: Iterable[FloatArray], row_seconds: float, config: FittedDetectorConfig) -> FloatArray:
-    """Smooth likeness over time as the detector smooths probabilities, which keep its order: (row,)."""
-    length = rows_from_seconds(config.smoothing_seconds, row_seconds)
+def likeness_to_others(prototypes: Prototypes, clips: Sequence[EnrolledClip]) -> Iterator[FloatArray]:
+    """Yield how like the other clips each clip is, row by row; like itself where it is the only one."""
+    of_clip = np.repeat(np.arange(len(clips)), [len(clip.rows[clip.active]) for clip in clips])
+    of_prototype = of_clip[prototypes.kept]
+    for number, clip in enumerate(clips):
+        others = of_prototype != number if len(clips) > 1 else of_prototype == number
+        yield prototypes.only(others).similarity(clip.rows)
+
+
+def smoothed(likeness: FloatArray, layout: BlockLayout) -> FloatArray:
+    """Smooth likeness over time, (row,), as the detector smooths probabilities, which keep its order."""
+    config = _fitted(layout)
+    length = rows_from_seconds(config.smoothing_seconds, layout.row_seconds)
     smoother = Smoother(config.smoothing, max(1, length + (1 - length % 2)))
-    parts = [smoother.push(part[:, None]) for part in rows if len(part)]
-    return np.concatenate([*parts, smoother.flush()])[:, 0] if parts else np.zeros(0, dtype=np.float32)
+    return np.concatenate([smoother.push(likeness[:, None]), smoother.flush()])[:, 0]
 
 
-def count_at_candidates(likeness: FloatArray, row_seconds: float, config: FittedDetectorConfig) -> np.ndarray:
+def _fitted(layout: BlockLayout) -> FittedDetectorConfig:
+    """Settings of the detector for an enrolled sound: smoothed as all else, since the detector smooths once."""
+    shortest = ENROLLED_CONFIG.model_copy(update={"min_event_seconds": ENROLLED_MIN_EVENT_SECONDS})
+    return shortest.for_window(layout.window_seconds)
+
+
+def as_float32(rows: np.ndarray) -> FloatArray:
+    """Rows of other sounds as they are compared; they are kept in half the memory."""
+    return rows.astype(np.float32)
+
+
+def count_at_candidates(likeness: FloatArray, layout: BlockLayout) -> np.ndarray:
     """Count the events that a recording would bring at each of `CANDIDATES`, (threshold,) int64."""
-    event = EventRows.of(config, row_seconds)
-    highest = likeness.max(initial=-1.0)
+    config = _fitted(layout)
+    event, highest = EventRows.of(config, layout.row_seconds), likeness.max(initial=-np.inf)
     return np.array(
         [
             count_runs(likeness, at, release_below(float(at), config.release_ratio), event) if at <= highest else 0
@@ -202,10 +233,11 @@ def threshold_place(counts: np.ndarray, hours: float, wished_per_hour: float) ->
     return max(0, int(too_many[0]) - 1) if len(too_many) else len(counts) - 1
 
 
-def is_heard(likeness: FloatArray, threshold: float, row_seconds: float, config: FittedDetectorConfig) -> bool:
+def is_heard(likeness: FloatArray, threshold: float, layout: BlockLayout) -> bool:
     """Whether an event is heard in smoothed likeness, (row,)."""
+    config = _fitted(layout)
     released = release_below(threshold, config.release_ratio)
-    return count_runs(likeness, threshold, released, EventRows.of(config, row_seconds)) > 0
+    return count_runs(likeness, threshold, released, EventRows.of(config, layout.row_seconds)) > 0
 
 
 def _checked(enrolment: Enrolment) -> tuple[Path, ...]:
@@ -220,26 +252,18 @@ def _checked(enrolment: Enrolment) -> tuple[Path, ...]:
     return enrolment.clips
 
 
-def _active(samples: np.ndarray, scorer: EmbeddingScorer) -> slice:
-    """Rows from the first to the last that is nearly as loud as the loudest, and some around."""
-    row = scorer.layout.row_samples
-    whole = np.pad(samples, (0, -len(samples) % row)).reshape(-1, row)
-    power = np.square(whole, dtype=np.float64).mean(axis=1)
-    loud = np.flatnonzero(power >= power.max() * gain_from_db(-ACTIVE_RANGE_DB) ** 2)
-    around = rows_from_seconds(AROUND_SECONDS, scorer.layout.row_seconds)
-    return slice(max(0, int(loud[0]) - around), int(loud[-1]) + 1 + around)
+def _embed_all(scorer: EmbeddingScorer, paths: Sequence[Path], progress: Progress) -> list[np.ndarray]:
+    """Embed recordings, each (row, dim) float16: a night of 8 hours takes about 90 MB."""
+    found = []
+    for done, path in enumerate(paths):
+        progress(done, len(paths))
+        rows = np.concatenate([part.astype(np.float16) for part in embed_file(scorer, path)])
+        found += [rows] if len(rows) else []
+    return found
 
 
-def _background(scorer: EmbeddingScorer, against: Sequence[Path], progress: Callable[[int], None]) -> Background:
-    collected = BackgroundSum(scorer.embedding_dim)
-    for done, path in enumerate(against):
-        progress(done)
-        for rows in embed_file(scorer, path):
-            collected.add(rows)
-    if not against:
-        for samples in _made_sounds(scorer.layout.rate_hz):
-            collected.add(embed_samples(scorer, samples))
-    return collected.background()
+def _made_rows(scorer: EmbeddingScorer) -> list[np.ndarray]:
+    return [embed_samples(scorer, samples).astype(np.float16) for samples in _made_sounds(scorer.layout.rate_hz)]
 
 
 def _made_sounds(rate_hz: int) -> Iterator[np.ndarray]:
@@ -249,12 +273,3 @@ def _made_sounds(rate_hz: int) -> Iterator[np.ndarray]:
         sound = make(made_at, generator) * gain_from_db(generator.uniform(*_MADE_PEAKS_DB))
         resampler = Resampler(made_at, rate_hz)
         yield np.concatenate([resampler.push(sound.astype(np.float32)), resampler.flush()])
-
-
-def _likeness(scorer: EmbeddingScorer, prototypes: Prototypes, path: Path) -> Iterable[FloatArray]:
-    return (prototypes.similarity(rows) for rows in embed_file(scorer, path))
-
-
-def _unsure_threshold(alike: Sequence[FloatArray]) -> float:
-    least = min(float(rows.max()) for rows in alike) - UNSURE_MARGIN
-    return float(np.clip(least, UNSURE_LEAST, UNSURE_MOST))

@@ -105,18 +105,24 @@ class EventTracker:
 
     Args:
         taxonomy: The tree.
-        least_rows: Shortest stretch that counts, in rows.
+        least_rows: Shortest stretch that counts, in rows; of all nodes, or one for each, (node,).
         gap_rows: Longest gap that is closed, in rows.
         absorb_rows: Longest piece of a supercategory beside a deeper event that is not an event of its own, in rows.
         most_rows: Longest event, in rows; one without end by default.
     """
 
     def __init__(
-        self, taxonomy: Taxonomy, *, least_rows: int, gap_rows: int, absorb_rows: int, most_rows: int | None = None
+        self,
+        taxonomy: Taxonomy,
+        *,
+        least_rows: int | Sequence[int],
+        gap_rows: int,
+        absorb_rows: int,
+        most_rows: int | None = None,
     ) -> None:
         self._ancestors = taxonomy.ancestor_matrix.astype(np.float32)  # numpy multiplies truth values ten times slower
         self._parents = [int(parent) for parent in taxonomy.parents]
-        self._least_rows = least_rows
+        self._least_rows = [least_rows] * taxonomy.num_nodes if isinstance(least_rows, int) else list(least_rows)
         self._gap_rows = gap_rows
         self._absorb_rows = absorb_rows
         self._most_rows = most_rows
@@ -174,7 +180,7 @@ class EventTracker:
         spoken_for: set[int] = set()
         for node in sorted(self._open, reverse=True):
             stretch = self._open[node]
-            if not stretch.is_told and stretch.rows >= self._least_rows and node not in spoken_for:
+            if not stretch.is_told and stretch.rows >= self._least_rows[node] and node not in spoken_for:
                 self._begun.append(RowEvent(stretch.first_row, stretch.last_row, node, stretch.score))
                 stretch.is_told = True
             spoken_for.add(self._parents[node])
@@ -197,7 +203,7 @@ class EventTracker:
 
     def _close_stretch(self, node: int) -> Iterable[RowEvent]:
         stretch = self._open.pop(node)
-        if stretch.rows < self._least_rows:
+        if stretch.rows < self._least_rows[node]:
             return
         parent = self._open.get(self._parents[node])
         if parent is not None:

@@ -127,7 +127,8 @@ def _translations() -> dict[Any, Callable[..., Any]]:
 
     def sliced(values: Any, axis: int, start: int, stop: int) -> Any:
         numbers = [opset20.Constant(value_ints=[number]) for number in (start, stop, axis)]
-        return opset20.Slice(values, *numbers)
+        part: Any = opset20
+        return part.Slice(values, *numbers)
 
     return {torch.ops.aten.log_sigmoid.default: log_sigmoid, torch.ops.aed.part.default: sliced}
 

@@ -133,7 +133,7 @@ class MapsLayer(TimedLayer):
         pool = pools[0] if pools else 1
         before, stride = int(convolution.padding[0]), convolution.stride[0]
         super().__init__(Reach(convolution.kernel_size[0] + (pool - 1) * stride, stride * pool, before))
-        convolution.padding = (0, convolution.padding[1])
+        convolution.padding = (0, int(convolution.padding[1]))
         self.block, self.mean_over_mel = block, mean_over_mel or nn.Identity()
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -155,7 +155,8 @@ class TemporalLayer(TimedLayer):
     def forward(self, maps: Tensor) -> Tensor:
         """Add what the block says of its surroundings to each time: (1, channel, time, 1), fewer times."""
         inner: Tensor = part(maps, MAPS_TIME_AXIS, self.around, -self.around)
-        return inner + self.block(maps)
+        result: Tensor = inner + self.block(maps)
+        return result
 
 
 class WholeEncoder(TimedLayer):
@@ -186,9 +187,14 @@ def layers_of(model: TreeModel) -> list[TimedLayer]:
     if not isinstance(encoder, CnnEncoder):
         context = model.layout.lead_samples // model.config.features.hop_samples
         return [front_end, WholeEncoder(encoder, context)]
-    *blocks, last = encoder.blocks
+    *blocks, last = map(_sequential, encoder.blocks)
     maps = [MapsLayer(block, None) for block in blocks] + [MapsLayer(last, encoder.mean_over_mel)]
-    return [front_end, *maps, *(TemporalLayer(block) for block in encoder.temporal)]
+    return [front_end, *maps, *(TemporalLayer(_sequential(block)) for block in encoder.temporal)]
+
+
+def _sequential(block: nn.Module) -> nn.Sequential:
+    assert isinstance(block, nn.Sequential)
+    return block
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

@@ -15,8 +15,8 @@ THIRD_OCTAVE = 2.0 ** (1.0 / 3.0)
 QUIET_SHARE, LOUD_SHARE = 0.2, 0.98
 """Quantiles of a band's power over time: an alarm pauses for more than a fifth of the time, and sounds for more than a
 fiftieth."""
-LEAST_SNR_DB = 6.0
-"""Below it no tone stands out, and nothing can be said of it."""
+LEAST_SNR_DB = 12.0
+"""Noise alone fluctuates by up to 8 dB between these quantiles: below this nothing can be said of a tone."""
 _SMALLEST_POWER = 1e-16
 
 FloatArray = npt.NDArray[np.float64]

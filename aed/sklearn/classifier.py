@@ -103,7 +103,7 @@ class OntologyTreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         used, positions = np.unique(labels, return_inverse=True)
         self._tree = make_class_tree(used, self.taxonomy, self.label_map)
         nodes = np.array([self._tree.nodes[label] for label in used.tolist()])[positions]
-        settings = {"inverse_strength": self.C, "max_iter": self.max_iter, "tol": self.tol}
+        settings: dict[str, Any] = {"inverse_strength": self.C, "max_iter": self.max_iter, "tol": self.tol}
         self._linear = fit_head(self.head, self._tree.taxonomy, features, nodes, weights, **settings)
         self.classes_, self.taxonomy_ = self._tree.classes, self._tree.taxonomy
         self.node_names_ = self._tree.node_names

@@ -59,7 +59,9 @@ def test_an_enrolled_sound_is_found_and_nothing_else_is_lost(tmp_path: Path, mod
     assert sound.most_per_hour == pytest.approx(3.0 / sound.hours, rel=0.01)
     loaded = LoadedModel(small_embedder(task), enrolled=[(sound, prototypes)])
     events = loaded.detect(scene((0, 2.0), (1, 1.5), (0, 2.0), (OURS, 1.5), (0, 2.0), (4, 1.5), (0, 1.0)), 1000)
-    assert [event.path for event in events] == [("Animal", "Dog"), ("Glass", "our bell"), ("Glass",)]
+    assert [event.path for event in events] == [("Animal", "Dog"), ("Glass", "our bell"), ("Glass",)], (
+        f"{sound.threshold}"
+    )
     ours = events[1]
     assert ours.onset_seconds == pytest.approx(5.5, abs=0.3)
     assert ours.offset_seconds == pytest.approx(7.0, abs=0.3)
@@ -103,7 +105,7 @@ def test_the_larger_tree_keeps_the_laws_of_probability(tmp_path: Path, model: Pa
 
 def test_a_leaf_is_put_behind_the_children_of_its_node() -> None:
     taxonomy = small_embedder("multi").taxonomy
-    prototypes = Prototypes.of(_background(), np.eye(6, dtype=np.float32))
+    prototypes = Prototypes.of(_background(), np.eye(6, dtype=np.float32), [])
     leaf = EnrolledLeaf("enrolled:x", "x", "a", prototypes, 0.5)
     tree = tree_with(taxonomy, [leaf, EnrolledLeaf("enrolled:y", "y", "s", prototypes, 0.5)])
     assert [node.name for node in tree.nodes] == ["Sound", "Animal", "Glass", "y", "Dog", "Cat", "x"]
