@@ -24,7 +24,7 @@ from aed.ontology.graph import load_ontology
 from aed.ontology.structure import Node, Taxonomy
 from aed.ontology.taxonomy import build_taxonomy
 from aed.sklearn import OntologyTreeClassifier
-from aed.sklearn.fitting import HEAD_NAMES, HeadName, log_probabilities
+from aed.sklearn.fitting import HEAD_NAMES, HeadName, log_probabilities, log_probabilities_of
 from aed.tree.registry import HeadConfig, build_head
 from tests.random_taxonomy import random_taxonomy
 
@@ -122,7 +122,7 @@ def test_labels_are_spelt_as_in_y_and_mean_the_same() -> None:
         assert model.classes_.tolist() == sorted({spell(name) for name in LEAVES})
         np.testing.assert_array_equal(model.coef_, by_name.coef_)
         assert (model.predict(features) == spelt).mean() > 0.95
-    with pytest.raises(OntologyError, match="'Cat' and 'cat' both mean 'Cat': give it one name$"):
+    with pytest.raises(OntologyError, match=r"'Cat' and 'cat' both mean 'Cat': give it one name$"):
         OntologyTreeClassifier().fit(features, np.where(np.arange(len(labels)) % 2, labels, np.char.lower(labels)))
 
 
@@ -136,7 +136,7 @@ def test_label_maps() -> None:
     own = OntologyTreeClassifier(label_map={"woof": "Dog", "drip": "Rain"})
     barks, kept = np.where(labels == "Dog", "woof", "drip"), np.isin(labels, ["Dog", "Rain"])
     assert own.fit(features[kept], barks[kept]).classes_.tolist() == ["drip", "woof"]
-    with pytest.raises(OntologyError, match="the label map 'label_map' has no label 'Cat'$"):
+    with pytest.raises(OntologyError, match=r"the label map 'label_map' has no label 'Cat'$"):
         own.fit(features, labels)
 
 
@@ -189,6 +189,9 @@ def test_heads_compute_what_those_of_the_networks_do(head: HeadName) -> None:
         decided = network.decision(embeddings)  # type: ignore[operator]
         assert decided.shape == (5, logits)
         torch.testing.assert_close(log_p(decided.double()).float(), network(embeddings).log_p)
+    for node in range(taxonomy.num_nodes):
+        of_node = log_probabilities_of(head, taxonomy, torch.full((5,), node))
+        torch.testing.assert_close(of_node(decided.double()), log_p(decided.double())[:, node])
 
 
 @pytest.mark.parametrize("head", HEAD_NAMES)
