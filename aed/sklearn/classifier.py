@@ -37,7 +37,7 @@ class OntologyTreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             summed along their paths; `flat`: over leaves whose logits are their own.
         C: Inverse strength of the penalty on weights, as in `LogisticRegression`.
         max_iter: Most steps of the fit.
-        tol: Slope of the loss at which the fit ends.
+        tol: Slope of the loss at which the fit ends, as in `LogisticRegression`.
         min_probability: How sure an answer of `predict_nodes` must be.
 
     Attributes:
@@ -72,7 +72,7 @@ class OntologyTreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         head: HeadName = "tree",
         C: float = 1.0,  # noqa: N803  # scikit-learn's name
         max_iter: int = 1000,
-        tol: float = 1e-6,
+        tol: float = 1e-4,
         min_probability: float = 0.5,
     ) -> None:
         self.taxonomy = taxonomy
@@ -103,8 +103,12 @@ class OntologyTreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         used, positions = np.unique(labels, return_inverse=True)
         self._tree = make_class_tree(used, self.taxonomy, self.label_map)
         nodes = np.array([self._tree.nodes[label] for label in used.tolist()])[positions]
-        settings: dict[str, Any] = {"inverse_strength": self.C, "max_iter": self.max_iter, "tol": self.tol}
-        self._linear = fit_head(self.head, self._tree.taxonomy, features, nodes, weights, **settings)
+        self._linear = fit_head(
+            *(self.head, self._tree.taxonomy, features, nodes, weights),
+            inverse_strength=self.C,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
         self.classes_, self.taxonomy_ = self._tree.classes, self._tree.taxonomy
         self.node_names_ = self._tree.node_names
         self.coef_, self.intercept_, self.n_iter_ = self._linear.weights.T, self._linear.biases, self._linear.iterations

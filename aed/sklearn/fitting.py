@@ -54,6 +54,30 @@ def log_probabilities(head: HeadName, taxonomy: Taxonomy) -> tuple[Callable[[Ten
     return lambda logits: leaf_sums(logits).log_p, len(leaves)
 
 
+def log_probabilities_of(head: HeadName, taxonomy: Taxonomy, nodes: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what turns logits into log P of one node a sample, (sample, logit) -> (sample,).
+
+    The same numbers as `log_probabilities` has at these nodes, without those of all the others.
+
+    Args:
+        head: Which head.
+        taxonomy: The tree.
+        nodes: (sample,) int64.
+    """
+    structure, leaves = TreeStructure(taxonomy).double(), list(taxonomy.leaves)
+    if head == "tree":
+        on_path = structure.paths[nodes]
+        return lambda logits: (structure.log_softmax_among_siblings(logits) * on_path).sum(dim=-1)
+    is_outside = ~LeafSums(taxonomy).below[nodes]
+
+    def of_leaves(leaf_logits: Tensor) -> Tensor:
+        return leaf_logits.log_softmax(-1).masked_fill(is_outside, float("-inf")).logsumexp(-1)
+
+    if head == "path_sum":
+        return lambda logits: of_leaves(structure.sum_over_path(logits)[..., leaves])
+    return of_leaves
+
+
 def fit_head(
     head: HeadName,
     taxonomy: Taxonomy,
@@ -79,17 +103,16 @@ def fit_head(
     """
     from scipy.optimize import minimize
 
-    log_p, logits = log_probabilities(head, taxonomy)
+    _, logits = log_probabilities(head, taxonomy)
+    log_p_of_labels = log_probabilities_of(head, taxonomy, torch.tensor(nodes))
     shape, size = (features.shape[1], logits), features.shape[1] * logits
-    x, targets = torch.tensor(features), torch.tensor(nodes)[:, None]
-    shares = torch.from_numpy(sample_weight / sample_weight.sum())
+    x, shares = torch.tensor(features), torch.from_numpy(sample_weight / sample_weight.sum())
     decay = 1 / (2 * inverse_strength * sample_weight.sum())
 
     def loss_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
         parameters = torch.tensor(flat, requires_grad=True)
         weights, biases = parameters[:size].view(shape), parameters[size:]
-        own = log_p(x @ weights + biases).gather(1, targets)[:, 0]
-        loss = -(shares * own).sum() + decay * weights.square().sum()
+        loss = -(shares * log_p_of_labels(x @ weights + biases)).sum() + decay * weights.square().sum()
         (slope,) = torch.autograd.grad(loss, parameters)
         return float(loss.detach()), slope.numpy()
 

@@ -100,9 +100,9 @@ class UnheardSound:
     Attributes:
         dataset: Name of the data set.
         label: The label in its words.
-        supercategories: Names of the nodes that are above it in the tree, empty where it has no place there.
+        supercategories: Names of the nodes that are above it in the tree.
         clips: How many clips bear it.
-        right: Share in which all that is answered is above it; where nothing is above it, in which nothing is answered.
+        right: Share in which something is answered, and all of it is above the sound.
         wrong: Share in which something else is answered.
     """
 
@@ -268,7 +268,7 @@ def _unheard_sounds(
     taught = {(clip.dataset, clip.labels) for clip in clips.labelled}
     by_label: dict[tuple[str, str], list[int]] = {}
     for row, clip in enumerate(answers.clips):
-        is_a_sound = (targets[row] != ABSENT).sum() > 1  # else its label says what is absent: "casual", "background"
+        is_a_sound = (targets[row] == PRESENT).sum() > 1  # beside the root; else its label says what is absent
         if is_a_sound and len(clip.labels) == 1 and (clip.dataset, clip.labels) not in taught:
             by_label.setdefault((clip.dataset, clip.labels[0]), []).append(row)
     heard = _heard_nodes(recipe, taxonomy, clips.labelled)
@@ -283,7 +283,7 @@ def _unheard_sounds(
         p = np.exp(answers.log_p[rows])
         said = hedge.answers(p, p >= SURE)
         wrong = (said & ~above).any(axis=1)
-        right = ~wrong & (said.any(axis=1) if above.any() else True)
+        right = ~wrong & said.any(axis=1)
         names = tuple(taxonomy.nodes[node].name for node in np.flatnonzero(above))
         found.append(UnheardSound(dataset, label, names, len(rows), float(right.mean()), float(wrong.mean())))
     return tuple(found)

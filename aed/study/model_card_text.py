@@ -87,23 +87,21 @@ def _unheard_table(card: ModelCard) -> Iterator[str]:
     if not card.unheard:
         yield "None among the held-out clips."
         return
-    placed = [one for one in card.unheard if one.supercategories]
     yield (
         f"An answer is every node with a probability of {SURE:g} or more that has no such node below it. Right: all "
-        "that is answered stands above the sound in the tree; for a sound without a place in it: nothing is answered. "
-        f"Over the {sum(one.clips for one in placed)} clips with a place in the tree: right supercategory "
-        f"{_mean(placed, 'right')}, something wrong {_mean(placed, 'wrong')}."
+        f"that is answered stands above the sound in the tree. Over the {sum(one.clips for one in card.unheard)} clips: "
+        f"right supercategory {_mean(card.unheard, 'right')}, something wrong {_mean(card.unheard, 'wrong')}."
     )
     yield ""
     yield "| sound | stands below | clips | right | wrong | silent |"
     yield "|---|---|---:|---:|---:|---:|"
     for one in card.unheard:
-        silent = f"{max(0.0, 1 - one.right - one.wrong):.0%}" if one.supercategories else ""
-        above = " > ".join(one.supercategories) or "(no place in the tree)"
+        silent = f"{max(0.0, 1 - one.right - one.wrong):.0%}"
+        above = " > ".join(one.supercategories)
         yield f"| {one.dataset}: {one.label} | {above} | {one.clips} | {one.right:.0%} | {one.wrong:.0%} | {silent} |"
 
 
-def _mean(sounds: list[UnheardSound], figure: str) -> str:
+def _mean(sounds: tuple[UnheardSound, ...], figure: str) -> str:
     clips = sum(one.clips for one in sounds)
     return f"{sum(one.clips * getattr(one, figure) for one in sounds) / clips:.0%}" if clips else "-"
 

@@ -24,7 +24,7 @@ from aed.ontology.graph import load_ontology
 from aed.ontology.structure import Node, Taxonomy
 from aed.ontology.taxonomy import build_taxonomy
 from aed.sklearn import OntologyTreeClassifier
-from aed.sklearn.fitting import HEAD_NAMES, HeadName, log_probabilities
+from aed.sklearn.fitting import HEAD_NAMES, HeadName, log_probabilities, log_probabilities_of
 from aed.tree.registry import HeadConfig, build_head
 from tests.random_taxonomy import random_taxonomy
 
@@ -189,6 +189,9 @@ def test_heads_compute_what_those_of_the_networks_do(head: HeadName) -> None:
         decided = network.decision(embeddings)  # type: ignore[operator]
         assert decided.shape == (5, logits)
         torch.testing.assert_close(log_p(decided.double()).float(), network(embeddings).log_p)
+    for node in range(taxonomy.num_nodes):
+        of_node = log_probabilities_of(head, taxonomy, torch.full((5,), node))
+        torch.testing.assert_close(of_node(decided.double()), log_p(decided.double())[:, node])
 
 
 @pytest.mark.parametrize("head", HEAD_NAMES)
