@@ -36,6 +36,12 @@ def _calibrate(
         list[Path] | None,
         typer.Option("--on", help="Recordings, or folders of them, in which nothing is to be reported; repeatable."),
     ] = None,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--on-held-out", help="Instead of --on: the clips that the training held out, each for the nodes it lacks."
+        ),
+    ] = False,
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -62,18 +68,22 @@ def _calibrate(
     from aed.train.device import check_accelerator
 
     check_accelerator(device)
-    _check(accuracy, false_alarms_per_day, on or [], confidence)
+    _check(accuracy, false_alarms_per_day, on or [], confidence, held_out=held_out)
     if accuracy is not None:
         _calibrate_accuracy(model, accuracy, confidence, parts, device, jobs, as_json)
     elif false_alarms_per_day is not None:
-        _calibrate_alarms(model, false_alarms_per_day, on or [], confidence or ALARM_CONFIDENCE, as_json)
+        _calibrate_alarms(model, false_alarms_per_day, on, confidence or ALARM_CONFIDENCE, as_json)
 
 
-def _check(accuracy: float | None, per_day: float | None, on: list[Path], confidence: float | None) -> None:
+def _check(
+    accuracy: float | None, per_day: float | None, on: list[Path], confidence: float | None, *, held_out: bool
+) -> None:
     if (accuracy is None) == (per_day is None):
         raise ConfigError("aed calibrate: expected either --accuracy or --false-alarms-per-day, got neither or both")
-    if (per_day is None) != (not on):
+    if (per_day is None) != (not on and not held_out):
         raise ConfigError("--false-alarms-per-day and --on belong together: name recordings without a sound to report")
+    if on and held_out:
+        raise ConfigError("--on and --on-held-out exclude each other: leave one out")
     for name, value in (("accuracy", accuracy), ("confidence", confidence)):
         if value is not None and not 0 < value < 1:
             raise ConfigError(f"--{name} {value:g}: expected a number between 0 and 1, such as 0.95")
@@ -105,17 +115,23 @@ def _calibrate_accuracy(
     typer.echo(found.model_dump_json(indent=2) if as_json else _described(found, model))
 
 
-def _calibrate_alarms(model: Path, per_day: float, on: list[Path], confidence: float, as_json: bool) -> None:
+def _calibrate_alarms(model: Path, per_day: float, on: list[Path] | None, confidence: float, as_json: bool) -> None:
     from rich.console import Console
 
     from aed.api import load
     from aed.cli.detect import find_recordings
-    from aed.study.alarm_thresholds import alarm_thresholds
+    from aed.study.alarm_thresholds import alarm_thresholds, held_out_thresholds
+    from aed.study.model_card import held_out_clips
     from aed.study.table import thresholds_table
 
-    recordings, loaded = find_recordings(on), load(model)
+    loaded = load(model)
     with counting("listening") as progress:
-        found = alarm_thresholds(model, loaded.scorer, recordings, per_day, confidence, progress)
+        if on:
+            recordings = find_recordings(on)
+            found = alarm_thresholds(model, loaded.scorer, recordings, per_day, confidence, progress)
+        else:
+            clips, targets = held_out_clips(model, None)
+            found = held_out_thresholds(model, loaded.scorer, clips, targets, per_day, confidence, progress)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return

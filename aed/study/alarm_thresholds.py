@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from aed.data.records import Clip
 from aed.detect.beside_weights import weights_digest
 from aed.detect.detector import DetectorConfig, detect_file
 from aed.detect.hedge import reportable_nodes
@@ -25,6 +26,7 @@ from aed.detect.stretches import EventRows, count_runs
 from aed.detect.thresholds import NodeThreshold, NodeThresholds, write_thresholds
 from aed.errors import DataError
 from aed.metrics.false_alarms import HOURS_A_DAY, poisson_upper_bound
+from aed.ontology.labels import ABSENT
 from aed.scorer.protocol import BlockLayout, Scorer
 from aed.timebase import rows_from_seconds
 
@@ -122,6 +124,59 @@ def alarm_thresholds(
         nodes={
             taxonomy.nodes[node].id: _threshold(of_node, hours, per_day, confidence)
             for node, of_node in zip(nodes, counts, strict=True)
+        },
+    )
+    write_thresholds(model, found)
+    return found
+
+
+def held_out_thresholds(
+    model: Path,
+    scorer: Scorer,
+    clips: Sequence[Clip],
+    targets: npt.NDArray[np.int8],
+    per_day: float,
+    confidence: float,
+    progress: Progress = lambda done, total: None,
+) -> NodeThresholds:
+    """Set a model's thresholds on labelled clips: a node's negatives are those in which it is known to be absent.
+
+    Args:
+        model: Its folder, into which they are written.
+        scorer: The model.
+        clips: Clips that taught it nothing.
+        targets: 1 present, 0 absent, -1 unknown, (clip, node).
+        per_day: Wished false alarms a day of such clips, for each node by itself.
+        confidence: Probability of each node's bound.
+        progress: Told of each clip.
+
+    Raises:
+        AudioError: A clip cannot be read.
+        DataError: There is none.
+        StorageError: The folder cannot be written.
+    """
+    if not clips:
+        raise DataError("the training held out no clip: train with folds, or name recordings with --on")
+    taxonomy, layout = scorer.taxonomy, scorer.layout
+    nodes = np.flatnonzero(reportable_nodes(taxonomy))
+    counts, num_rows = np.zeros((len(nodes), len(CANDIDATES)), dtype=np.int64), np.zeros(len(nodes), dtype=np.int64)
+    for done, (clip, of_clip) in enumerate(zip(clips, targets, strict=True)):
+        progress(done, len(clips))
+        rows = smoothed_rows(scorer, clip.path)
+        for place in np.flatnonzero(of_clip[nodes] == ABSENT):
+            counts[place] += count_events(rows[:, nodes[place]], layout)
+            num_rows[place] += len(rows)
+    hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
+    found = NodeThresholds(
+        weights=weights_digest(model),
+        false_alarms_per_day=per_day,
+        confidence=confidence,
+        hours=float(hours.min()),
+        recordings=len(clips),
+        nodes={
+            taxonomy.nodes[node].id: _threshold(of_node, of_hours, per_day, confidence)
+            for node, of_node, of_hours in zip(nodes, counts, hours.tolist(), strict=True)
+            if of_hours > 0
         },
     )
     write_thresholds(model, found)

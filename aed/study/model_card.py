@@ -28,7 +28,7 @@ from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.study.alarm_thresholds import CANDIDATES, count_events, smoothed_rows
 from aed.study.ledger import TestLook, append_look, ledger_path
-from aed.study.runs import Run, read_run
+from aed.study.runs import Run, read_run, read_taxonomy
 from aed.train.dataset import FoldClips, fold_clips
 from aed.train.labels import clip_targets
 from aed.train.recipe import Recipe, load_recipe
@@ -195,6 +195,20 @@ def measure_model(
     if not run.is_inner:
         append_look(_look(card), ledger_path(folder))
     return card
+
+
+def held_out_clips(folder: Path, root: Path | None) -> tuple[tuple[Clip, ...], Targets]:
+    """Return the clips that a training held out, and what is known of every node in them, (clip, node).
+
+    Raises:
+        DataError: Nothing was held out, the model bears one label a clip, or the data are not here.
+        ModelError: The folder is no run.
+    """
+    run, recipe = read_run(folder), load_recipe(folder / RECIPE_FILE)
+    if run.fold is None or recipe.taxonomy.task != "multi":
+        raise DataError(f"{folder}: expected a multi-label model with held-out clips; 'aed evaluate' judges others")
+    clips = fold_clips(recipe, run.fold, root).test
+    return clips, clip_targets(recipe, read_taxonomy(folder), clips).astype(np.int8)
 
 
 def _look(card: ModelCard) -> TestLook:

@@ -89,7 +89,8 @@ def _unheard_table(card: ModelCard) -> Iterator[str]:
         return
     yield (
         f"An answer is every node with a probability of {SURE:g} or more that has no such node below it. Right: all "
-        f"that is answered stands above the sound in the tree. Over the {sum(one.clips for one in card.unheard)} clips: "
+        "that is answered stands above the sound in the tree. "
+        f"Over the {sum(one.clips for one in card.unheard)} clips: "
         f"right supercategory {_mean(card.unheard, 'right')}, something wrong {_mean(card.unheard, 'wrong')}."
     )
     yield ""
