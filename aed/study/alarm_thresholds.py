@@ -37,6 +37,7 @@ Progress = Callable[[int, int], None]
 
 CANDIDATES: FloatArray = 1 / (1 + np.exp(-np.linspace(8.0, -4.0, 61)))
 """Thresholds that are tried, from 0.9997 down to 0.018, a fifth of a logit apart."""
+LEAST_PROBABILITY = 0.5
 _SECONDS_AN_HOUR = 3600.0
 
 
@@ -141,6 +142,9 @@ def held_out_thresholds(
 ) -> NodeThresholds:
     """Set a model's thresholds on labelled clips: a node's negatives are those in which it is known to be absent.
 
+    They are no lower than `LEAST_PROBABILITY`: a rare node without any false alarm would else be answered at every hint
+    of it, in place of its supercategory.
+
     Args:
         model: Its folder, into which they are written.
         scorer: The model.
@@ -166,7 +170,7 @@ def held_out_thresholds(
         for place in np.flatnonzero(of_clip[nodes] == ABSENT):
             counts[place] += count_events(rows[:, nodes[place]], layout)
             num_rows[place] += len(rows)
-    hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
+    hours, likely = num_rows * layout.row_seconds / _SECONDS_AN_HOUR, int((CANDIDATES >= LEAST_PROBABILITY).sum())
     found = NodeThresholds(
         weights=weights_digest(model),
         false_alarms_per_day=per_day,
@@ -174,7 +178,7 @@ def held_out_thresholds(
         hours=float(hours.min()),
         recordings=len(clips),
         nodes={
-            taxonomy.nodes[node].id: _threshold(of_node, of_hours, per_day, confidence)
+            taxonomy.nodes[node].id: _threshold(of_node[:likely], of_hours, per_day, confidence)
             for node, of_node, of_hours in zip(nodes, counts, hours.tolist(), strict=True)
             if of_hours > 0
         },
