@@ -32,15 +32,15 @@ from aed.audio.synth import SOUNDS
 from aed.audio.waves import coloured_noise, gain_from_db
 from aed.data.registry import data_root, load_dataset
 from aed.detect.enrolment import (
-    CANDIDATES,
     EnrolledClip,
     active_rows,
     as_float32,
+    choose_threshold,
     count_at_candidates,
-    is_heard,
+    events_heard,
     learn,
+    likeness_to_others,
     smoothed,
-    threshold_place,
 )
 from aed.model import TreeModel
 from aed.scorer.protocol import BlockLayout
@@ -165,18 +165,19 @@ def measure(
     )
     for draw in range(draws):
         chosen = set(np.random.default_rng([7, draw]).choice(len(clips), ENROLLED, replace=False).tolist())
-        prototypes = learn([clips[number] for number in chosen], [known])
+        enrolled = [clips[number] for number in sorted(chosen)]
+        prototypes = learn(enrolled, [known])
         counts = count_at_candidates(smoothed(prototypes.similarity(as_float32(known)), layout), layout)
-        threshold = float(CANDIDATES[threshold_place(counts, len(known) * layout.row_seconds / 3600, MOST_PER_HOUR)])
+        alike = [smoothed(rows, layout) for rows in likeness_to_others(prototypes, enrolled)]
+        threshold = choose_threshold(counts, len(known) * layout.row_seconds / 3600, MOST_PER_HOUR, alike)
         found = [
-            is_heard(smoothed(prototypes.similarity(clip.rows), layout), threshold, layout)
+            events_heard(smoothed(prototypes.similarity(clip.rows), layout), threshold, layout) > 0
             for number, clip in enumerate(clips)
             if number not in chosen
         ]
-        false = count_at_candidates(smoothed(prototypes.similarity(as_float32(unknown)), layout), layout)
-        place = int(np.flatnonzero(np.float32(threshold) == CANDIDATES)[0])
+        false = events_heard(smoothed(prototypes.similarity(as_float32(unknown)), layout), threshold, layout)
         hours = len(unknown) * layout.row_seconds / 3600
-        yield Row(source, draw, float(np.mean(found)), threshold, int(false[place]), hours)
+        yield Row(source, draw, float(np.mean(found)), threshold, false, hours)
 
 
 def main() -> None:

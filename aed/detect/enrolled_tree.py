@@ -126,8 +126,8 @@ class EnrolledScorer:
 
         rows = embed_samples(self._scorer, samples)
         surest = [self._probability(leaf, rows).max(keepdims=True) for leaf in self._leaves]
-        scores: np.ndarray = self._with_leaves(self._scorer.score_clip(samples)[None], surest)[0]
-        return scores
+        (log_p,) = self._with_leaves(self._scorer.score_clip(samples)[None], surest)
+        return np.asarray(log_p)
 
     @staticmethod
     def _probability(leaf: EnrolledLeaf, embeddings: FloatArray) -> FloatArray:

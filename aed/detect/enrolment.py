@@ -4,8 +4,8 @@ The threshold is the lowest at which fewer than `wished rate x hours` events are
 further hour of such sound then brings at most the wished rate on average (the events of exchangeable recordings are as
 likely to be the next as to be among those heard). What can be promised with 95 % confidence is told beside it.
 
-Where they are too short for that, it lies half-way to what the clips have in common (`UNSURE_SHARE`) or higher. Without
-such recordings the background is made by formula, and nothing can be promised.
+It is raised half-way to what the clips have in common (`LEAST_SHARE`) where that is higher. Without such recordings the
+background is made by formula, and nothing can be promised.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ PADDING_SECONDS = 1.0
 PADDING_DBFS = -70.0
 CANDIDATES: FloatArray = np.linspace(0.80, 0.0, 161, dtype=np.float32)
 """Thresholds that are tried, from the highest down."""
-UNSURE_SHARE = 0.5
-"""Where the recordings are too short for the wish, a threshold lies at least so far up from the background to the
-enrolled clips' likeness to each other."""
+LEAST_SHARE = 0.5
+"""A threshold lies at least so far up from the background to the enrolled clips' likeness to each other: a device that
+always sounds the same then needs no help from luck in the recordings."""
 MADE_OF_EACH = 4
 """Sounds by formula of each kind: some minutes in all, as many rows as a covariance needs."""
 _MADE_PEAKS_DB = (-40.0, -3.0)
@@ -117,12 +117,9 @@ def enroll(
     counts = np.zeros(len(CANDIDATES), dtype=np.int64)
     for rows in others:
         counts += count_at_candidates(smoothed(prototypes.similarity(as_float32(rows)), layout), layout)
-    place = threshold_place(counts, hours, enrolment.most_per_hour)
-    threshold, false_alarms = float(CANDIDATES[place]), int(counts[place]) if hours else None
-    if hours * enrolment.most_per_hour < 1:
-        threshold = max(threshold, UNSURE_SHARE * min(float(rows.max()) for rows in alike))
-        false_alarms = _count(prototypes, others, threshold, layout) if hours else None
-    heard_again = [is_heard(rows, threshold, layout) for rows in alike if len(clips) > 1]
+    threshold = choose_threshold(counts, hours, enrolment.most_per_hour, alike)
+    false_alarms = sum(_heard_in(others, prototypes, threshold, layout)) if hours else None
+    heard_again = [events_heard(rows, threshold, layout) > 0 for rows in alike if len(clips) > 1]
     sound = EnrolledSound(
         weights=model_digest(model),
         name=check_name(enrolment.name),
@@ -137,13 +134,6 @@ def enroll(
         numbers=numbers_digest(pack(prototypes)),
     )
     return sound, prototypes
-
-
-def _count(prototypes: Prototypes, others: Sequence[np.ndarray], threshold: float, layout: BlockLayout) -> int:
-    released = release_below(threshold, ENROLLED_CONFIG.release_ratio)
-    rows_of_event = EventRows.of(_fitted(layout), layout.row_seconds)
-    likeness = (smoothed(prototypes.similarity(as_float32(rows)), layout) for rows in others)
-    return sum(count_runs(rows, threshold, released, rows_of_event) for rows in likeness)
 
 
 def embed_clip(scorer: EmbeddingScorer, path: Path) -> EnrolledClip:
@@ -233,11 +223,30 @@ def threshold_place(counts: np.ndarray, hours: float, wished_per_hour: float) ->
     return max(0, int(too_many[0]) - 1) if len(too_many) else len(counts) - 1
 
 
-def is_heard(likeness: FloatArray, threshold: float, layout: BlockLayout) -> bool:
-    """Whether an event is heard in smoothed likeness, (row,)."""
-    config = _fitted(layout)
-    released = release_below(threshold, config.release_ratio)
-    return count_runs(likeness, threshold, released, EventRows.of(config, layout.row_seconds)) > 0
+def choose_threshold(counts: np.ndarray, hours: float, wished_per_hour: float, alike: Sequence[FloatArray]) -> float:
+    """Choose a threshold.
+
+    Args:
+        counts: False alarms at each of `CANDIDATES`, (threshold,).
+        hours: In how much sound.
+        wished_per_hour: Wished rate, on average.
+        alike: How like the other clips each enrolled clip is, smoothed, each (row,).
+    """
+    by_counting = float(CANDIDATES[threshold_place(counts, hours, wished_per_hour)])
+    return max(by_counting, LEAST_SHARE * min(float(rows.max()) for rows in alike))
+
+
+def events_heard(likeness: FloatArray, threshold: float, layout: BlockLayout) -> int:
+    """Count the events in smoothed likeness, (row,)."""
+    released = release_below(threshold, ENROLLED_CONFIG.release_ratio)
+    return count_runs(likeness, threshold, released, EventRows.of(_fitted(layout), layout.row_seconds))
+
+
+def _heard_in(
+    others: Sequence[np.ndarray], prototypes: Prototypes, threshold: float, layout: BlockLayout
+) -> Iterator[int]:
+    for rows in others:
+        yield events_heard(smoothed(prototypes.similarity(as_float32(rows)), layout), threshold, layout)
 
 
 def _checked(enrolment: Enrolment) -> tuple[Path, ...]:
