@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from aed.monitor.memory.store import Mark, Verdict
 from aed.monitor.messages import EventStage, HealthMessage, HeardEvent, Outcome, SourceMessage, SourceState
-from aed.monitor.store import Mark, Verdict
 from aed.monitor.web.config import WebConfig
 from aed.monitor.web.dashboard import Dashboard
 from benchmarks.made_home import RATE_HZ, MadeHome

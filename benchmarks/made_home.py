@@ -14,6 +14,7 @@ import soundfile
 from aed.audio.synth import SOUNDS
 from aed.detect.event import Event
 from aed.monitor.bus import Bus
+from aed.monitor.memory.store import Store
 from aed.monitor.messages import (
     EventMessage,
     EventStage,
@@ -23,8 +24,7 @@ from aed.monitor.messages import (
     SourceMessage,
     SourceState,
 )
-from aed.monitor.source import Source
-from aed.monitor.store import Store
+from aed.monitor.sources.source import Source
 from aed.monitor.web.parts import Parts
 from aed.ontology.structure import Taxonomy
 from aed.ontology.user_tree import load_tree

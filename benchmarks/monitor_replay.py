@@ -133,8 +133,8 @@ class _Loop:
         self._closed = threading.Event()
 
     def pieces(self) -> Any:
-        from aed.monitor.file_source import FileSource
-        from aed.monitor.source import Piece
+        from aed.monitor.sources.file_source import FileSource
+        from aed.monitor.sources.source import Piece
 
         while self._left > 0 and not self._closed.is_set():
             for piece in FileSource(self._path, self._speed).pieces():
@@ -153,9 +153,9 @@ def measure(done: Measurement, model: Path, loop: Path, folder: Path, speed: flo
     from aed.api import load
     from aed.monitor.bus import Bus
     from aed.monitor.config import MonitorConfig
+    from aed.monitor.memory.store import EventQuery, Store
     from aed.monitor.messages import LevelMessage
     from aed.monitor.service import Monitor
-    from aed.monitor.store import EventQuery, Store
 
     loaded = load(model)
     config = MonitorConfig.model_validate(

@@ -25,10 +25,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from aed.detect.event import Event
 from aed.monitor.bus import Bus
-from aed.monitor.home_assistant import TellableNode
+from aed.monitor.memory.store import Errand, Store
 from aed.monitor.messages import EventMessage, EventStage, HeardEvent, Outcome
-from aed.monitor.mqtt import MqttConfig, mqtt_sink
-from aed.monitor.store import Errand, Store
+from aed.monitor.telling.home_assistant import TellableNode
+from aed.monitor.telling.mqtt import MqttConfig, mqtt_sink
 
 PREFIX = "aed-benchmark"
 WAIT_SECONDS = 60.0

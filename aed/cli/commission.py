@@ -64,7 +64,7 @@ def _commission(
 def _try(loaded: LoadedModel, source: str, room: str, seconds: float, folder: Path) -> tuple[Trial, Path]:
     from aed.monitor.commission import AlarmTrial
     from aed.monitor.commission_files import keep_trial
-    from aed.monitor.source import open_source
+    from aed.monitor.sources.source import open_source
 
     began = datetime.now(UTC)
     opened = open_source(source, loaded.scorer.layout.rate_hz, 1.0)

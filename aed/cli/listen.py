@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aed.detect.event import Event
     from aed.detect.health import HealthEvent
     from aed.detect.stream import Heard, StreamDetector
-    from aed.monitor.source import Source
+    from aed.monitor.sources.source import Source
 
 
 class LiveFormat(StrEnum):
@@ -65,7 +65,7 @@ def _listen(
     from aed.api import load
     from aed.cli.detect import detector_config
     from aed.detect.stream import StreamDetector
-    from aed.monitor.source import open_source
+    from aed.monitor.sources.source import open_source
 
     loaded = load(model, device=device)
     config = loaded.detector_config if min_probability is None else detector_config(min_probability)

@@ -19,10 +19,10 @@ from aed.errors import ConfigError, MissingExtraError, missing_extra
 if TYPE_CHECKING:
     from aed.monitor.bus import Bus
     from aed.monitor.config import MonitorConfig
-    from aed.monitor.prometheus import PrometheusSink
+    from aed.monitor.memory.store import Store
     from aed.monitor.service import Monitor
-    from aed.monitor.sink import Sink
-    from aed.monitor.store import Store
+    from aed.monitor.telling.prometheus import PrometheusSink
+    from aed.monitor.telling.sink import Sink
 
 DEFAULT_SOURCE = "mic:"
 
@@ -124,10 +124,10 @@ def run(
     """Run a monitor until it ends by itself or is asked to."""
     from aed.api import load
     from aed.monitor.bus import Bus
-    from aed.monitor.console import Console
+    from aed.monitor.memory.store import Store
     from aed.monitor.service import Monitor
-    from aed.monitor.store import Store
-    from aed.monitor.telling import make_sinks
+    from aed.monitor.telling.console import Console
+    from aed.monitor.telling.sinks import make_sinks
 
     loaded = load(settings.model, device=device)
     store, bus = Store(settings.folder), Bus()
@@ -156,7 +156,7 @@ def run(
 
 def _figures(settings: MonitorConfig, store: Store, bus: Bus, sinks: list[Sink]) -> PrometheusSink | None:
     """Who counts for Prometheus, if anybody can ask."""
-    from aed.monitor.telling import make_figures
+    from aed.monitor.telling.sinks import make_figures
 
     if settings.prometheus is None and settings.dashboard is None:
         return None

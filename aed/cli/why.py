@@ -79,9 +79,9 @@ def _explain(
 ) -> Explanation:
     from aed.api import load
     from aed.monitor.bus import Bus
-    from aed.monitor.file_source import FileSource
+    from aed.monitor.memory.store import EventQuery, Store
     from aed.monitor.service import Monitor
-    from aed.monitor.store import EventQuery, Store
+    from aed.monitor.sources.file_source import FileSource
     from aed.monitor.why import Silent, explain
 
     assert settings.model is not None

@@ -14,7 +14,7 @@ from aed.audio.read import inspect, stream_at_own_rate
 from aed.detect.detector import DetectorConfig
 from aed.errors import ConfigError, StorageError
 from aed.monitor.commission import AlarmTrial, Trial
-from aed.monitor.source import PIECE_SECONDS
+from aed.monitor.sources.source import PIECE_SECONDS
 from aed.scorer.protocol import Scorer
 from aed.storage import atomic_path, write_atomic
 

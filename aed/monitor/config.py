@@ -18,17 +18,17 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from aed.detect.detector import DetectorConfig
 from aed.detect.thresholds import NodeThresholds
 from aed.errors import ConfigError
-from aed.monitor.clips import ClipsConfig
-from aed.monitor.mqtt import MqttConfig
-from aed.monitor.notify import NotifyConfig
-from aed.monitor.privacy import Voices
-from aed.monitor.prometheus import PrometheusConfig
-from aed.monitor.quiet_hours import find_time_zone
-from aed.monitor.retention import RetentionConfig
-from aed.monitor.rule_config import FilterConfig, Level, LoudSoundConfig, RuleConfig
-from aed.monitor.rules import RuleBook
+from aed.monitor.memory.clips import ClipsConfig
+from aed.monitor.memory.privacy import Voices
+from aed.monitor.memory.retention import RetentionConfig
+from aed.monitor.rules.quiet_hours import find_time_zone
+from aed.monitor.rules.rule_config import FilterConfig, Level, LoudSoundConfig, RuleConfig
+from aed.monitor.rules.rules import RuleBook
+from aed.monitor.telling.mqtt import MqttConfig
+from aed.monitor.telling.notify import NotifyConfig
+from aed.monitor.telling.prometheus import PrometheusConfig
+from aed.monitor.telling.webhook import WebhookConfig
 from aed.monitor.web.config import WebConfig
-from aed.monitor.webhook import WebhookConfig
 from aed.ontology.structure import Taxonomy
 from aed.resources import DEFAULT_MODEL
 from aed.settings import Settings
@@ -57,7 +57,7 @@ class SourceConfig(Settings):
     """One source.
 
     Attributes:
-        address: As `aed.monitor.source` has it: mic:, a file, rtsp://camera/stream.
+        address: As `aed.monitor.sources.source` has it: mic:, a file, rtsp://camera/stream.
         min_volume: Least level of what is told of it; that of all sources where None.
     """
 

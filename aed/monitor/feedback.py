@@ -19,8 +19,8 @@ from pathlib import Path
 from aed.data.manifest import write_manifest
 from aed.data.records import Clip
 from aed.errors import DataError, OntologyError
+from aed.monitor.memory.store import DATABASE_NAME, EventQuery, Mark, Store, Verdict
 from aed.monitor.messages import HeardEvent
-from aed.monitor.store import DATABASE_NAME, EventQuery, Mark, Store, Verdict
 from aed.ontology.graph import Ontology, load_ontology
 from aed.ontology.label_map import DENIAL
 from aed.storage import atomic_path

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aed.monitor.source import open_source
+from aed.monitor.sources.source import open_source
 from aed.timebase import seconds_from_samples
 
 CONNECT_SECONDS = 15.0
@@ -42,7 +42,7 @@ def listen_for(
     """Hear a source for a while, or until it ends.
 
     Args:
-        address: As `aed.monitor.source` has it.
+        address: As `aed.monitor.sources.source` has it.
         rate_hz: Rate to ask of a source that can choose.
         seconds: How long.
         on_piece: Told of each piece and how much was heard before it; returns whether to go on.

@@ -16,17 +16,17 @@ from aed.detect.detector import DetectorConfig
 from aed.detect.thresholds import NodeThresholds
 from aed.errors import AudioError, ConfigError, StorageError
 from aed.monitor.bus import Bus
-from aed.monitor.clip_files import CLIPS_FOLDER, LEAST_FREE_BYTES, mend_clips
-from aed.monitor.clips import ClipWriter
 from aed.monitor.config import MonitorConfig
-from aed.monitor.hearing import HearingParts
-from aed.monitor.keeper import Keeper
-from aed.monitor.listener import Listener, OpenSource
+from aed.monitor.hearing.hearing import HearingParts
+from aed.monitor.hearing.listener import Listener, OpenSource
+from aed.monitor.memory.clip_files import CLIPS_FOLDER, LEAST_FREE_BYTES, mend_clips
+from aed.monitor.memory.clips import ClipWriter
+from aed.monitor.memory.keeper import Keeper
+from aed.monitor.memory.privacy import VoicePolicy
+from aed.monitor.memory.retention import Retention
+from aed.monitor.memory.store import Store
 from aed.monitor.messages import EventStage, HeardEvent, Outcome, SourceMessage
-from aed.monitor.privacy import VoicePolicy
-from aed.monitor.retention import Retention
-from aed.monitor.source import Source, open_source
-from aed.monitor.store import Store
+from aed.monitor.sources.source import Source, open_source
 from aed.scorer.protocol import Scorer
 
 WATCH_EVERY_SECONDS = 1.0
@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.1
 
 
 class Teller(Protocol):
-    """Somebody who tells what was heard; see `aed.monitor.sink`."""
+    """Somebody who tells what was heard; see `aed.monitor.telling.sink`."""
 
     @property
     def name(self) -> str:

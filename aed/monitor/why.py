@@ -18,10 +18,10 @@ from aed.detect.detector import FittedDetectorConfig
 from aed.detect.health import HealthEvent
 from aed.detect.hedge import Hedge
 from aed.errors import ConfigError
-from aed.monitor.clock import RecordingClock
-from aed.monitor.hearing import Hearing, HearingParts
+from aed.monitor.hearing.clock import RecordingClock
+from aed.monitor.hearing.hearing import Hearing, HearingParts
 from aed.monitor.messages import HeardEvent
-from aed.monitor.source import Source
+from aed.monitor.sources.source import Source
 from aed.ontology.structure import Taxonomy
 from aed.timebase import rows_from_seconds
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import aed.api
 from aed.cli.main import app
 from aed.cli.monitor import _named
-from aed.monitor.store import Store
+from aed.monitor.memory.store import Store
 from tests.fake_scorer import LAYOUT, scene, small_scorer
 from tests.monitor.made_monitor import remembered
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from aed.detect.event import Event
 from aed.monitor.bus import Bus
+from aed.monitor.memory.store import Store
 from aed.monitor.messages import EventMessage, EventStage, HeardEvent, Outcome
-from aed.monitor.store import Store
 
 START = datetime(2026, 11, 27, 17, 5, 12, 345000, tzinfo=UTC)
 PATHS = {

@@ -18,10 +18,10 @@ from typing import Any
 from aed.detect.detector import DetectorConfig
 from aed.monitor.bus import Bus
 from aed.monitor.config import MonitorConfig
-from aed.monitor.console import Console
-from aed.monitor.file_source import FileSource
+from aed.monitor.memory.store import Store
 from aed.monitor.service import Monitor
-from aed.monitor.store import Store
+from aed.monitor.sources.file_source import FileSource
+from aed.monitor.telling.console import Console
 
 
 def load(name: str, path: Path) -> ModuleType:

@@ -14,10 +14,10 @@ from aed.detect.detector import DetectorConfig
 from aed.detect.thresholds import NodeThresholds
 from aed.monitor.bus import Bus
 from aed.monitor.config import MonitorConfig
+from aed.monitor.memory.store import EventQuery, Store
 from aed.monitor.messages import HeardEvent
-from aed.monitor.rules import RuleBook
+from aed.monitor.rules.rules import RuleBook
 from aed.monitor.service import Monitor
-from aed.monitor.store import EventQuery, Store
 from aed.scorer.protocol import Scorer
 from tests.fake_scorer import LAYOUT, small_scorer, small_taxonomy
 

@@ -13,8 +13,8 @@ from aed.data.manifest import read_manifest
 from aed.detect.event import Event
 from aed.errors import DataError
 from aed.monitor.feedback import export_feedback
+from aed.monitor.memory.store import Mark, Store, Verdict
 from aed.monitor.messages import HeardEvent, Outcome
-from aed.monitor.store import Mark, Store, Verdict
 from aed.ontology.graph import load_ontology
 from aed.ontology.labels import ABSENT, PRESENT, UNKNOWN, label_map_from_names, node_targets
 from aed.ontology.user_tree import load_tree

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from aed.monitor.clip_files import CLIPS_FOLDER
+from aed.monitor.memory.clip_files import CLIPS_FOLDER
+from aed.monitor.memory.store import DATABASE_NAME, Store
 from aed.monitor.messages import EventStage, Outcome
-from aed.monitor.store import DATABASE_NAME, Store
 from tests.fake_scorer import scene
 from tests.monitor.made_monitor import Recorder, remembered, run, write_scene
 from tests.monitor.made_monitor import monitor as made_monitor

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from starlette.responses import FileResponse
 
 from aed.errors import OntologyError
+from aed.monitor.memory.store import EventQuery, Mark, Verdict
 from aed.monitor.messages import EventMessage, EventStage, HeardEvent, Outcome
-from aed.monitor.store import EventQuery, Mark, Verdict
 from aed.monitor.web.parts import Parts, TheParts
 from aed.monitor.web.wire import event_dict
 from aed.ontology.structure import Taxonomy

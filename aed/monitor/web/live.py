@@ -17,8 +17,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from aed.monitor.bus import Bus
+from aed.monitor.memory.store import Store
 from aed.monitor.messages import EventMessage, EventStage, HealthMessage, LevelMessage, Message, SourceMessage
-from aed.monitor.store import Store
 from aed.monitor.web.source_board import SourceBoard
 from aed.monitor.web.wire import event_message, health_message, level_message, sent_event, source_message
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from aed.errors import AudioError
-from aed.monitor.piece_queue import PieceQueue
-from aed.monitor.source import PIECE_SECONDS, Piece
+from aed.monitor.sources.piece_queue import PieceQueue
+from aed.monitor.sources.source import PIECE_SECONDS, Piece
 from aed.timebase import seconds_from_samples
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 192_000
@@ -41,7 +41,7 @@ _FULL_SCALE = {SampleFormat.FLOAT: 1.0, SampleFormat.INTEGER: 32768.0}
 
 
 class BrowserSource:
-    """A browser that sends what its microphone hears; see `aed.monitor.source.Source`.
+    """A browser that sends what its microphone hears; see `aed.monitor.sources.source.Source`.
 
     Args:
         name: What it is called.

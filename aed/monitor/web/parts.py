@@ -11,8 +11,8 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from aed.monitor.bus import Bus
-from aed.monitor.source import Source
-from aed.monitor.store import Store
+from aed.monitor.memory.store import Store
+from aed.monitor.sources.source import Source
 from aed.ontology.structure import Taxonomy
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from aed.monitor.memory.store import Mark
 from aed.monitor.messages import EventMessage, HealthMessage, HeardEvent, LevelMessage, SourceMessage
-from aed.monitor.store import Mark
 
 FLOOR_DB = -100.0
 """Quieter than the noise of any microphone."""

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from aed.errors import StorageError
+from aed.monitor.memory.store import Verdict
 from aed.monitor.messages import EventMessage, EventStage, Outcome
-from aed.monitor.store import Verdict
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

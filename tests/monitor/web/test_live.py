@@ -13,8 +13,8 @@ import pytest
 from fastapi import HTTPException
 
 from aed.monitor.bus import Bus
+from aed.monitor.memory.store import Mark, Verdict
 from aed.monitor.messages import EventMessage, EventStage, HealthMessage, LevelMessage, SourceMessage, SourceState
-from aed.monitor.store import Mark, Verdict
 from aed.monitor.web import live
 from aed.monitor.web.live import LiveHub, Viewer
 from aed.monitor.web.source_board import SourceBoard

@@ -9,7 +9,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from aed.errors import AudioError, ConfigError
-from aed.monitor.source import Source
+from aed.monitor.sources.source import Source
 from aed.monitor.web import microphone_route
 from aed.monitor.web.config import WebConfig
 from aed.monitor.web.microphone import LONGEST_FRAME_BYTES, MOST_SECONDS_AHEAD, BrowserSource, SampleFormat

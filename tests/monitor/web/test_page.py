@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aed.monitor.memory.store import Verdict
 from aed.monitor.messages import EventStage, HealthMessage, Outcome, SourceMessage, SourceState
-from aed.monitor.store import Verdict
 from aed.monitor.web.config import WebConfig
 from aed.monitor.web.dashboard import Dashboard
 from benchmarks.made_day import fill

@@ -1,0 +1,1 @@
+"""What is made of one source: levels, events, what is wrong with it."""

@@ -1,0 +1,1 @@
+"""What is remembered: events, clips, for how long, and what of voices."""

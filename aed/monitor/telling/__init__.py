@@ -1,0 +1,1 @@
+"""Who tells others, and how: MQTT, web servers, people, Prometheus, the console."""
