@@ -250,7 +250,7 @@ def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Pa
     """
     model = path = model_path(model)
     if not is_exported(model):
-        scorer = _load_folder(model, device)
+        scorer = load_folder_scorer(path, device)
         return LoadedModel(scorer, read_calibration(path), read_thresholds(path), _enrolled(path, enrolled))
     from aed.scorer.onnx import load_scorer as load_exported
 
@@ -294,15 +294,16 @@ def load_scorer(model: Path | str, device: str = "cpu") -> Scorer:
         from aed.scorer.onnx import load_scorer as load_exported
 
         return load_exported(model, device)
-    return _load_folder(model, device)
+    return load_folder_scorer(model, device)
 
 
-def _load_folder(model: Path, device: str) -> Scorer:
+def load_folder_scorer(folder: Path, device: str) -> Scorer:
+    """Load the scorer of a model's folder, not calibrated; see `load`."""
     try:
         from aed.scorer.pytorch import load_scorer as load_with_torch
     except ImportError as error:
         raise missing_extra("Loading a model that was not exported", "train") from error
-    return load_with_torch(model, device)
+    return load_with_torch(folder, device)
 
 
 def _prediction(taxonomy: Taxonomy, probabilities: np.ndarray, min_probability: float) -> Prediction:

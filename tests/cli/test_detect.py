@@ -28,7 +28,7 @@ from tests.fake_scorer import LAYOUT, scene, small_scorer
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two recordings, one of them in a folder below, and a model by formula in place of a trained one."""
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: small_scorer())
     sounds = tmp_path / "sounds"
     (sounds / "below").mkdir(parents=True)
     for name, code in (("kitchen.wav", 1), ("below/hall.wav", 4)):
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["detect", "--model", "some/model", *map(str, arguments)])
+    return CliRunner().invoke(app, ["detect", "--model", "some/trained/model", *map(str, arguments)])
 
 
 def test_prints_a_table(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_min_probability_decides(folder: Path) -> None:
 def test_a_wrong_option_is_told_before_the_work(
     folder: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: pytest.fail("the work began"))
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: pytest.fail("the work began"))
     result = run(folder, *arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
@@ -213,7 +213,7 @@ def test_where_nothing_can_be_written_is_known_before_the_work(folder: Path, mon
     def never(*arguments: object, **options: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(aed.api, "load_scorer", never)
+    monkeypatch.setattr(aed.api, "load_folder_scorer", never)
     (folder / "file").touch()
     for option in ("--out", "--draw"):
         result = run(folder / "kitchen.wav", option, folder / "file/timeline.png")

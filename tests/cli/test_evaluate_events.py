@@ -16,7 +16,7 @@ pytest.importorskip("sed_scores_eval", reason="needs the extra 'eval'")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Scenes at two ratios, and a model by formula in place of a trained one."""
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: home_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: home_scorer())
     (tmp_path / "model").mkdir()
     scenes = {"a_20dB": [(DOG, "Dog"), (GLASS, None)], "a_0dB": [(0, "Dog"), (CAT, "Siren")]}
     return write_set(tmp_path / "scenes", scenes, {"a_20dB": 20.0, "a_0dB": 0.0})

@@ -17,7 +17,7 @@ from tests.fake_scorer import LAYOUT, scene, small_scorer
 
 @pytest.fixture
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: small_scorer())
     samples = scene((0, 1.0), (1, 1.5), (0, 2.0), (4, 1.0), (0, 7.0))
     soundfile.write(tmp_path / "x.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")
     return tmp_path / "x.wav"
@@ -28,7 +28,7 @@ def aed_cli(*arguments: str | Path) -> Result:
 
 
 def listen(*arguments: str | Path) -> Result:
-    return aed_cli("listen", "--model", "some/model", *arguments)
+    return aed_cli("listen", "--model", "some/trained/model", *arguments)
 
 
 def json_lines(result: Result) -> list[dict[str, object]]:
@@ -39,7 +39,7 @@ def json_lines(result: Result) -> list[dict[str, object]]:
 def test_the_events_of_a_recording_are_those_that_detect_finds(recording: Path) -> None:
     lines = json_lines(listen(f"file:{recording}", "--speed", "max", "--format", "jsonl"))
     told = [{key: line[key] for key in line if key != "type"} for line in lines if line["type"] == "event"]
-    found = json_lines(aed_cli("detect", "--model", "some/model", recording, "--format", "jsonl"))
+    found = json_lines(aed_cli("detect", "--model", "some/trained/model", recording, "--format", "jsonl"))
     assert [event["name"] for event in told] == ["Dog", "Glass"]
     assert told == [{key: event[key] for key in event if key != "file"} for event in found]
     assert [line["name"] for line in lines if line["type"] == "begins"] == ["Dog", "Glass"]
@@ -72,7 +72,7 @@ def test_what_is_no_source_is_refused(recording: Path) -> None:
         (("nothing.wav",), "there is nothing to listen to at 'nothing.wav'"),
         (("file:nothing.wav",), "no such file"),
         ((recording, "--min-probability", "2"), "--min-probability must lie between 0 and 1"),
-        ((recording, "--longest-seconds", "0.1"), "--longest-seconds must be above 0.64, got 0.1"),
+        ((recording, "--longest-seconds", "0.1"), "the longest event must be above 0.24 s, the shortest, got 0.1"),
     ):
         result = listen(*arguments)
         assert (result.exit_code, words in result.stderr) == (2, True), result.output

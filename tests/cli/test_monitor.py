@@ -24,7 +24,7 @@ from tests.monitor.made_monitor import remembered
 
 @pytest.fixture
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: small_scorer())
     samples = scene((0, 1.0), (1, 1.5), (0, 2.0), (4, 1.0), (0, 3.0))
     soundfile.write(tmp_path / "x.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")
     return tmp_path / "x.wav"
@@ -32,7 +32,8 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def aed_monitor(recording: Path, *arguments: str) -> Result:
     memory = str(recording.parent / "memory")
-    return CliRunner().invoke(app, ["monitor", "--model", "some/model", "--speed", "max", "--out", memory, *arguments])
+    usual = ["--model", "some/trained/model", "--speed", "max", "--no-dashboard", "--out", memory]
+    return CliRunner().invoke(app, ["monitor", *usual, *arguments])
 
 
 def test_one_line_for_each_event_that_is_told(recording: Path) -> None:
@@ -96,11 +97,11 @@ def test_a_signal_ends_it_quickly_and_cleanly(tmp_path: Path) -> None:
         f"s = u.spec_from_file_location('fake_scorer', {str(checkout / 'tests' / 'fake_scorer.py')!r})\n"
         "m = u.module_from_spec(s); sys.modules['fake_scorer'] = m; s.loader.exec_module(m)\n"
         "import aed.api, aed.cli.main as c\n"
-        "aed.api.load_scorer = lambda folder, device: m.small_scorer()\n"
+        "aed.api.load_folder_scorer = lambda folder, device: m.small_scorer()\n"
         "sys.argv[0] = 'aed'; c.main()\n"
     )
     config = tmp_path / "home.yaml"
-    config.write_text("voices: keep\n")
+    config.write_text("voices: keep\ndashboard: null\n")
     command = [sys.executable, "-c", program, "monitor", "--model", "m", "--out", str(tmp_path / "memory")]
     command += ["--source", f"file:{tmp_path / 'x.wav'}", "--config", str(config)]
     with subprocess.Popen(

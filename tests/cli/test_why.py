@@ -17,7 +17,7 @@ from aed.cli.why import parse_moment
 from tests.fake_scorer import LAYOUT, scene, small_scorer
 
 HOME = """
-model: some/model
+model: some/trained/model
 sources:
   room: "mic:"
 time_zone: Europe/Berlin
@@ -30,7 +30,7 @@ rules:
 
 @pytest.fixture
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: small_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: small_scorer())
     monkeypatch.setattr(aed.detect.detector, "SHORTEST_EVENT_SECONDS", 0.64)
     samples = scene((0, 1.0), (1, 2.0), (0, 3.0), (1, 2.0), (0, 2.0), (4, 2.0), (0, 2.0), (2, 2.0), (0, 2.0), (4, 0.4))
     soundfile.write(tmp_path / "x.wav", samples, LAYOUT.rate_hz, subtype="FLOAT")

@@ -106,7 +106,7 @@ def test_what_was_set_is_kept_with_the_weights_and_holds(model: Path, tmp_path: 
 
 
 def test_on_the_command_line(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aed.api, "load_scorer", lambda folder, device: multi_scorer())
+    monkeypatch.setattr(aed.api, "load_folder_scorer", lambda folder, device: multi_scorer())
     (tmp_path / "quiet").mkdir()
     recorded(tmp_path / "quiet", "a.wav", scene((0, 100.0), (1, 2.0), (0, 100.0)))
     arguments = ["calibrate", "--model", str(model), "--on", str(tmp_path / "quiet"), "--false-alarms-per-day"]
