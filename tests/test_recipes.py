@@ -48,7 +48,7 @@ def test_a_shipped_recipe_trains(path: Path, tmp_path: Path) -> None:
         budget = read_label_budget(recipe.data.source, name, recipe.data.label_draw, 1)
     write_esc50(tmp_path, (clip_id.removeprefix("esc50/") for clip_id in budget))
     write_audioset(tmp_path)
-    for source in recipe.data.every_labelled_source:
+    for source in recipe.data.every_judged_source:
         if source not in ("audioset", "esc10", "esc50") and source in LAYOUTS:
             LAYOUTS[source][0](tmp_path, ".wav")
 

@@ -75,7 +75,7 @@ def test_a_later_override_wins_and_null_parents_are_filled(path: Path) -> None:
         ),
         (
             "augment.waveform.noise_snr_db=[40,10]",
-            r"'augment.waveform.noise_snr_db': .*expected the lower ratio first, such as \[10, 40\], got \[40, 10\]$",
+            r"'augment.waveform.noise_snr_db': .*expected the lower one first, such as \[10, 40\], got \[40, 10\]$",
         ),
         ("augment.frames.equalizer_db=.inf", "'augment.frames.equalizer_db': Input should be a finite number, got inf"),
         ("consistency.weight=.inf", "'consistency.weight': Input should be a finite number, got inf"),
