@@ -11,8 +11,10 @@ import soundfile
 
 import aed
 from aed.api import LoadedModel
+from aed.audio.synth import SOUNDS
 from aed.detect.detector import DetectorConfig
 from aed.errors import AudioError, ConfigError, MissingExtraError
+from aed.resources import DEFAULT_MODEL, shipped_models
 from tests.fake_scorer import LAYOUT, FakeScorer, scene, small_scorer, small_taxonomy
 
 
@@ -124,3 +126,29 @@ def test_loads_a_saved_model(tmp_path: Path) -> None:
     model = aed.load(tmp_path / "model")
     assert model.taxonomy == small_taxonomy()
     assert len(model.predict(np.ones(1), 16_000).probabilities) == 6
+
+
+def test_the_shipped_model_hears_what_a_household_wants_to_be_told_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By formula, in a scene: it learned from recordings alone."""
+    (tmp_path / "home").mkdir()  # a folder of its name that is no model
+    monkeypatch.chdir(tmp_path)
+    model = aed.load()
+    assert model.thresholds is not None
+    generator, pause = np.random.default_rng(2), np.zeros(16_000)
+    sounds = [SOUNDS[name](16_000, generator) for name in ("siren", "crying_baby", "smoke_alarm", "dog_bark")]
+    scene_of_all = np.concatenate([part for sound in sounds for part in (pause, 0.5 * sound, pause)]).astype(np.float32)
+    heard = {name for event in model.detect(scene_of_all, 16_000) for name in event.path}
+    assert {"Siren", "Baby cry, infant cry", "Safety alarm", "Dog"} <= heard
+    assert "Shatter" not in heard
+    assert model.embed(scene_of_all, 16_000).shape[1] == 128
+
+
+def test_a_shipped_model_bears_its_card_and_its_licence() -> None:
+    for name, path in shipped_models().items():
+        assert path.stem == name
+        assert "Not a safety device" in (path.parent / "MODEL_CARD.md").read_text()
+        assert "NonCommercial" in (path.parent / "LICENSE.md").read_text()
+        assert path.stat().st_size < 6_000_000
+    assert DEFAULT_MODEL in shipped_models()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aed.data.records import Clip
-from aed.data.splits import group_folds, official_folds
+from aed.data.splits import group_folds, official_folds, official_or_group_folds
 from aed.errors import DataError
 
 
@@ -71,3 +72,21 @@ def test_group_folds_balance_clips_without_labels() -> None:
 def test_seed_changes_the_cut() -> None:
     clips = [clip(f"c{i}") for i in range(40)]
     assert group_folds(clips, 4, 0) != group_folds(clips, 4, 1)
+
+
+def test_several_sets_keep_their_own_folds_and_parts() -> None:
+    with_folds = [clip(f"f{i}", fold=i % 5 + 1) for i in range(10)]
+    with_parts = [replace(clip(f"p{i}"), dataset="parted", split="test" if i < 3 else "train") for i in range(9)]
+    with_one_part = [replace(clip(f"o{i}"), dataset="slice", split="train") for i in range(20)]
+    clips = [*with_folds, *with_parts, *with_one_part]
+    folds = official_or_group_folds(clips, 5, 0)
+    assert [fold.number for fold in folds] == [1, 2, 3, 4, 5]
+    held_out: Counter[str] = Counter()
+    for fold in folds:
+        assert {member.fold for member in fold.test if member.fold} == {fold.number}
+        assert {member.clip_id for member in fold.test if member.dataset == "parted"} == {"set/p0", "set/p1", "set/p2"}
+        assert sorted(member.clip_id for member in (*fold.train, *fold.test)) == sorted(c.clip_id for c in clips)
+        held_out.update(member.clip_id for member in fold.test if member.dataset == "slice")
+    assert held_out == Counter(c.clip_id for c in with_one_part)
+    with pytest.raises(DataError, match=r"official folds \[1, 2, 3, 4, 5\] do not fit 4 folds"):
+        official_or_group_folds(clips, 4, 0)

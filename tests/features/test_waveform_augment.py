@@ -94,3 +94,28 @@ def test_noise_has_the_ratio_asked_for() -> None:
 def test_refuses_a_range_of_the_wrong_order() -> None:
     with pytest.raises(ValidationError, match="lower one first"):
         WaveformAugmentConfig(noise_snr_db=(40.0, 10.0))
+
+
+def test_a_household_changes_a_sound_and_leaves_silence() -> None:
+    always = {
+        "room_probability": 1.0,
+        "band_limit_probability": 1.0,
+        "noise_probability": 1.0,
+        "gain_db": [-20.0, -10.0],
+    }
+    augment = WaveformAugment(WaveformAugmentConfig(household=always, noise_probability=0.0), FEATURES)
+    click = np.zeros(16_000, dtype=np.float32)
+    click[4_000:4_400] = noise(400)
+    heard = augment(click, np.random.default_rng(3))
+    np.testing.assert_array_equal(augment(click, np.random.default_rng(3)), heard)
+    assert heard.shape == click.shape
+    assert heard.dtype == np.float32
+    assert np.abs(heard[4_500:6_000]).max() > 1e-4  # the room answers
+    assert np.sqrt(np.mean(heard**2)) < np.sqrt(np.mean(click**2))
+    silence = np.zeros(1_000, dtype=np.float32)
+    assert not augment(silence, np.random.default_rng(3)).any()
+
+
+def test_without_a_household_nothing_is_as_it_was_before() -> None:
+    """The name of stored views hangs on it."""
+    assert "household" not in WaveformAugmentConfig().model_dump_json(exclude_none=True)
