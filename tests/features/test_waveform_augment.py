@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from aed.features.logmel import LogMelConfig
-from aed.features.waveform_augment import WaveformAugment, WaveformAugmentConfig
+from aed.features.waveform_augment import HouseholdAugmentConfig, WaveformAugment, WaveformAugmentConfig
 
 FEATURES = LogMelConfig()
 NOISY = WaveformAugmentConfig(noise_probability=1.0)
@@ -97,13 +97,9 @@ def test_refuses_a_range_of_the_wrong_order() -> None:
 
 
 def test_a_household_changes_a_sound_and_leaves_silence() -> None:
-    always = {
-        "room_probability": 1.0,
-        "band_limit_probability": 1.0,
-        "noise_probability": 1.0,
-        "gain_db": [-20.0, -10.0],
-    }
-    augment = WaveformAugment(WaveformAugmentConfig(household=always, noise_probability=0.0), FEATURES)
+    always = dict.fromkeys(("room_probability", "band_limit_probability", "noise_probability"), 1.0)
+    household = HouseholdAugmentConfig(**always, gain_db=(-20.0, -10.0))
+    augment = WaveformAugment(WaveformAugmentConfig(household=household, noise_probability=0.0), FEATURES)
     click = np.zeros(16_000, dtype=np.float32)
     click[4_000:4_400] = noise(400)
     heard = augment(click, np.random.default_rng(3))

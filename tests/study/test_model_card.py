@@ -1,4 +1,4 @@
-"""`aed card` and thresholds on what a training held out, on a home model of three steps over sets in their own layout."""
+"""`aed card` and thresholds on what a training held out: a home model of three steps, sets in their own layout."""
 
 from __future__ import annotations
 
