@@ -35,6 +35,7 @@ BURSTS_ROWS = tuple(
     for beat_rows in (11.0, 11.5, 12.0, 12.5, 13.0, 13.5, 14.0)
 )
 """Rows of the four pulses from the first, at tempos from 0.88 to 1.12; to be tried where a burst stands out."""
+ALL_BURSTS_ROWS = np.stack(BURSTS_ROWS)
 COARSE_BURSTS_ROWS = BURSTS_ROWS[1::2]
 """Tempos to be tried everywhere."""
 PULSE_TO_GAP_ROWS = 5
@@ -209,7 +210,7 @@ class FourFinder:
 
 def _pulses_at_all_tempos(onsets: Numbers) -> Numbers:
     """Rows of the pulses of some bursts, `(burst, tempo, pulse)`."""
-    return np.asarray(onsets[:, None, None] + np.stack(BURSTS_ROWS))
+    return np.asarray(onsets[:, None, None] + ALL_BURSTS_ROWS)
 
 
 def _cut(steps: Rows) -> Rows:

@@ -20,6 +20,8 @@ come once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -196,13 +198,13 @@ class ThreeFinder:
     def _best_match(self, triplet: _Triplet) -> _Match:
         """The clearest of all tempos and pauses, and of the four ways to have six pulses with a triplet in them."""
         pulse, gap, band = self._levels.pulse, self._levels.gap, triplet.band
-        beat, pause = _tempos(triplet.beat_rows)
-        onsets = triplet.row + _nine_pulses(beat, pause)
+        beat, pause, pulses, looks = _tempos(triplet.beat_rows)
+        onsets = triplet.row + pulses
         sounds = pulse.at(onsets, band)
         gap_rows = onsets - PULSE_TO_GAP_ROWS
         steps = sounds - np.fmax(gap.at(gap_rows, band), gap.at(gap_rows + beat[:, None], band))
-        before = pulse.at(onsets[:, 2, None] + _looks(beat, pause), band).max(axis=1)
-        after = pulse.at(onsets[:, 5, None] + _looks(beat, pause), band).max(axis=1)
+        before = pulse.at(onsets[:, 2, None] + looks, band).max(axis=1)
+        after = pulse.at(onsets[:, 5, None] + looks, band).max(axis=1)
         margins = np.stack([_margins(first, sounds, steps, before, after) for first in range(4)])
         margins[np.isnan(margins)] = -np.inf
         first, tempo = np.unravel_index(np.argmax(margins), margins.shape)
@@ -237,10 +239,21 @@ def _are_alike(levels: Rows, match: _Match) -> bool:
     return bool(np.sum(np.abs(np.diff(levels))[within] > MOST_UNLIKE_DB) <= 1)
 
 
-def _tempos(beat_rows: int) -> tuple[Numbers, Numbers]:
-    """Beats and pauses to be tried around a triplet's tempo, each `(tempo,)`."""
-    beat, pause = np.meshgrid(beat_rows + np.array([-1, 0, 1]), PAUSES_ROWS, indexing="ij")
-    return beat.ravel(), pause.ravel()
+class _Tempos(NamedTuple):
+    """What is tried around a triplet's tempo: beats and pauses, each `(tempo,)`, pulses and looks into pauses."""
+
+    beat: Numbers
+    pause: Numbers
+    pulses: Numbers
+    looks: Numbers
+
+
+@cache
+def _tempos(beat_rows: int) -> _Tempos:
+    """The same for each of a few beats, and asked for at every triplet."""
+    beats, pauses = np.meshgrid(beat_rows + np.array([-1, 0, 1]), PAUSES_ROWS, indexing="ij")
+    beat, pause = beats.ravel(), pauses.ravel()
+    return _Tempos(beat, pause, _nine_pulses(beat, pause), _looks(beat, pause))
 
 
 def _nine_pulses(beat: Numbers, pause: Numbers) -> Numbers:
