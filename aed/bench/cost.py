@@ -1,6 +1,7 @@
 """What one model costs, measured in the process that calls this: time, memory, latency.
 
-The sound is made by formula: noise and tones, so that events come and go and what follows the network works too.
+The sound is made by formula: noise and tones, so that events come and go and what follows the network works too; and
+noise alone, since what sounds like an alarm wakes the beat decoder, which takes longer than the network.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from aed.api import is_exported, load_scorer
+from aed.api import is_exported, load_scorer, model_path
 from aed.detect.detector import READ_SECONDS, Detector, DetectorConfig
 from aed.scorer.protocol import Scorer
 
@@ -40,6 +41,7 @@ class Cost:
         load_seconds: From the file to the first answer.
         times_real_time: Seconds of sound, of all streams, in a second by the clock.
         times_real_time_of_core: The same in a second of processor time: what is left where others use it too.
+        quiet_times_real_time_of_core: The same on noise alone.
         hop_seconds: Sound of one call of a live stream.
         hop_milliseconds: Time that such a call takes, half of them at most.
         slow_hop_milliseconds: The same for all but 5 % of them.
@@ -56,6 +58,7 @@ class Cost:
     load_seconds: float
     times_real_time: float
     times_real_time_of_core: float
+    quiet_times_real_time_of_core: float
     hop_seconds: float
     hop_milliseconds: float
     slow_hop_milliseconds: float
@@ -66,18 +69,21 @@ class Cost:
 
 def measure(model: Path, sound_seconds: float, threads: int, streams: int) -> Cost:
     """Measure a model in this process, whose peak memory is taken for the model's."""
-    started = time.perf_counter()
+    started, name, model = time.perf_counter(), str(model), model_path(model)
     scorer = _loaded(model, threads)
     scorer.score_clip(np.zeros(scorer.layout.row_samples, dtype=np.float32))
     load_seconds = time.perf_counter() - started
     rate_hz, advance = scorer.layout.rate_hz, scorer.layout.advance_samples
-    _hear(scorer, _WARM_UP_SECONDS, advance, 1)
+    with_tones, noise = _pattern(rate_hz, _TONE_LEVEL), _pattern(rate_hz, 0.0)
+    _hear(scorer, with_tones, _WARM_UP_SECONDS, advance, 1)
     clock, core = time.perf_counter(), time.process_time()
-    _hear(scorer, sound_seconds, round(READ_SECONDS * rate_hz), streams)
+    _hear(scorer, with_tones, sound_seconds, round(READ_SECONDS * rate_hz), streams)
     by_clock, of_core = time.perf_counter() - clock, time.process_time() - core
-    hops = _hear(scorer, sound_seconds, advance, 1)
+    hops, core = _hear(scorer, with_tones, sound_seconds, advance, 1), time.process_time()
+    _hear(scorer, noise, sound_seconds, round(READ_SECONDS * rate_hz), streams)
+    of_core_in_noise = time.process_time() - core
     return Cost(
-        model=str(model),
+        model=name,
         backend="onnx" if is_exported(model) else "pytorch",
         threads=threads,
         streams=streams,
@@ -85,6 +91,7 @@ def measure(model: Path, sound_seconds: float, threads: int, streams: int) -> Co
         load_seconds=load_seconds,
         times_real_time=streams * sound_seconds / by_clock,
         times_real_time_of_core=streams * sound_seconds / of_core,
+        quiet_times_real_time_of_core=streams * sound_seconds / of_core_in_noise,
         hop_seconds=advance / rate_hz,
         hop_milliseconds=1e3 * float(np.median(hops)),
         slow_hop_milliseconds=1e3 * float(np.percentile(hops, 95)),
@@ -106,10 +113,9 @@ def _loaded(model: Path, threads: int) -> Scorer:
     return scorer
 
 
-def _hear(scorer: Scorer, seconds: float, piece_samples: int, streams: int) -> list[float]:
+def _hear(scorer: Scorer, pattern: FloatArray, seconds: float, piece_samples: int, streams: int) -> list[float]:
     """Hear a sound piece by piece in several streams; the seconds that each piece took."""
     detectors, took = [Detector(scorer, DetectorConfig()) for _ in range(streams)], []
-    pattern = _pattern(scorer.layout.rate_hz)
     for start in range(0, round(seconds * scorer.layout.rate_hz), piece_samples):
         piece = np.take(pattern, np.arange(start, start + piece_samples), mode="wrap")
         for detector in detectors:
@@ -119,12 +125,12 @@ def _hear(scorer: Scorer, seconds: float, piece_samples: int, streams: int) -> l
     return took
 
 
-def _pattern(rate_hz: int) -> FloatArray:
+def _pattern(rate_hz: int, tone_level: float) -> FloatArray:
     """What is heard again and again: so a long sound takes no memory."""
     times = np.arange(round(_TONE_EVERY_SECONDS * rate_hz)) / rate_hz
     noise = np.random.default_rng(0).standard_normal(len(times))
     tone = (times < _TONE_SECONDS) * np.sin(2 * np.pi * _TONE_HZ * times)
-    sound: FloatArray = (_NOISE_LEVEL * noise + _TONE_LEVEL * tone).astype(np.float32)
+    sound: FloatArray = (_NOISE_LEVEL * noise + tone_level * tone).astype(np.float32)
     return sound
 
 

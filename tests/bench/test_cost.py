@@ -22,7 +22,8 @@ def test_a_model_is_measured(multi_export: Made) -> None:
     assert (cost.backend, cost.streams, cost.hop_seconds) == ("onnx", 2, layout.advance_samples / layout.rate_hz)
     assert cost.delay_seconds == layout.delay_seconds
     assert 0 < cost.hop_milliseconds <= cost.slow_hop_milliseconds
-    assert min(cost.times_real_time, cost.times_real_time_of_core, cost.load_seconds) > 0
+    speeds = cost.times_real_time, cost.times_real_time_of_core, cost.quiet_times_real_time_of_core
+    assert min(*speeds, cost.load_seconds) > 0
     assert cost.peak_mib > 20
 
 
