@@ -152,7 +152,7 @@ def _promise(found: NodeThresholds) -> Iterator[str]:
         return
     needed = least_hours(found.false_alarms_per_day, found.confidence)
     yield (
-        f"{heard} are too few to promise at most {rate}: that takes {needed:.0f} hours even without any false alarm; "
+        f"{heard} are too few to promise at most {rate}: that takes {needed:.3g} hours even without any false alarm; "
         "what can be promised stands in the table"
     )
 

@@ -107,28 +107,8 @@ def alarm_thresholds(
     """
     if not recordings:
         raise DataError("no recordings to count false alarms in: name files or folders with --on")
-    taxonomy, layout = scorer.taxonomy, scorer.layout
-    nodes = np.flatnonzero(reportable_nodes(taxonomy))
-    counts, num_rows = np.zeros((len(nodes), len(CANDIDATES)), dtype=np.int64), 0
-    for done, recording in enumerate(recordings):
-        progress(done, len(recordings))
-        rows = smoothed_rows(scorer, recording)
-        num_rows += len(rows)
-        counts += [count_events(rows[:, node], layout) for node in nodes]
-    hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
-    found = NodeThresholds(
-        weights=weights_digest(model),
-        false_alarms_per_day=per_day,
-        confidence=confidence,
-        hours=hours,
-        recordings=len(recordings),
-        nodes={
-            taxonomy.nodes[node].id: _threshold(of_node, hours, per_day, confidence)
-            for node, of_node in zip(nodes, counts, strict=True)
-        },
-    )
-    write_thresholds(model, found)
-    return found
+    everywhere = np.ones((len(recordings), scorer.taxonomy.num_nodes), dtype=bool)
+    return _set(model, scorer, recordings, everywhere, per_day, confidence, CANDIDATES, progress)
 
 
 def held_out_thresholds(
@@ -161,24 +141,39 @@ def held_out_thresholds(
     """
     if not clips:
         raise DataError("the training held out no clip: train with folds, or name recordings with --on")
+    likely, paths = CANDIDATES[CANDIDATES >= LEAST_PROBABILITY], [clip.path for clip in clips]
+    return _set(model, scorer, paths, targets == ABSENT, per_day, confidence, likely, progress)
+
+
+def _set(
+    model: Path,
+    scorer: Scorer,
+    recordings: Sequence[Path],
+    is_absent: npt.NDArray[np.bool_],
+    per_day: float,
+    confidence: float,
+    candidates: FloatArray,
+    progress: Progress,
+) -> NodeThresholds:
+    """Count the false alarms of each node where it is absent, (recording, node), and keep what they allow."""
     taxonomy, layout = scorer.taxonomy, scorer.layout
     nodes = np.flatnonzero(reportable_nodes(taxonomy))
-    counts, num_rows = np.zeros((len(nodes), len(CANDIDATES)), dtype=np.int64), np.zeros(len(nodes), dtype=np.int64)
-    for done, (clip, of_clip) in enumerate(zip(clips, targets, strict=True)):
-        progress(done, len(clips))
-        rows = smoothed_rows(scorer, clip.path)
-        for place in np.flatnonzero(of_clip[nodes] == ABSENT):
-            counts[place] += count_events(rows[:, nodes[place]], layout)
+    counts, num_rows = np.zeros((len(nodes), len(candidates)), dtype=np.int64), np.zeros(len(nodes), dtype=np.int64)
+    for done, (recording, absent) in enumerate(zip(recordings, is_absent, strict=True)):
+        progress(done, len(recordings))
+        rows = smoothed_rows(scorer, recording)
+        for place in np.flatnonzero(absent[nodes]):
+            counts[place] += count_events(rows[:, nodes[place]], layout)[: len(candidates)]
             num_rows[place] += len(rows)
-    hours, likely = num_rows * layout.row_seconds / _SECONDS_AN_HOUR, int((CANDIDATES >= LEAST_PROBABILITY).sum())
+    hours = num_rows * layout.row_seconds / _SECONDS_AN_HOUR
     found = NodeThresholds(
         weights=weights_digest(model),
         false_alarms_per_day=per_day,
         confidence=confidence,
         hours=float(hours.min()),
-        recordings=len(clips),
+        recordings=len(recordings),
         nodes={
-            taxonomy.nodes[node].id: _threshold(of_node[:likely], of_hours, per_day, confidence)
+            taxonomy.nodes[node].id: _threshold(of_node, of_hours, per_day, confidence)
             for node, of_node, of_hours in zip(nodes, counts, hours.tolist(), strict=True)
             if of_hours > 0
         },
