@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from aed.errors import ConfigError
+from aed.resources import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from aed.api import LoadedModel
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _commission(
-    model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, or its .onnx file.")],
+    model: Annotated[
+        Path,
+        typer.Option("--model", help="A shipped model (home), the folder of a trained one, or an exported .onnx file."),
+    ] = Path(DEFAULT_MODEL),
     source: Annotated[
         str, typer.Option("--source", help="What listens: mic:, rtsp://camera/stream, a recording.", metavar="ADDRESS")
     ] = "mic:",

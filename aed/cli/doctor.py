@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aed.resources import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from aed.monitor.doctor import Finding
 
@@ -30,9 +32,9 @@ def _doctor(
         typer.Option("--source", help="Where to listen: mic:, rtsp://camera/stream; repeatable.", metavar="ADDRESS"),
     ] = None,
     no_source: Annotated[bool, typer.Option("--no-source", help="Listen nowhere.")] = False,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="A model's folder or .onnx file, to be loaded and timed.")
-    ] = None,
+    model: Annotated[Path, typer.Option("--model", help="A model to be loaded and timed, as of 'aed detect'.")] = Path(
+        DEFAULT_MODEL
+    ),
     data: Annotated[Path, typer.Option("--data", help="Where the monitor keeps its memory.")] = Path("aed_monitor"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -49,7 +51,7 @@ def _doctor(
         raise typer.Exit(EXIT_SOMETHING_WRONG)
 
 
-def _examine(sources: list[str], model: Path | None, data: Path) -> Iterator[Finding]:
+def _examine(sources: list[str], model: Path, data: Path) -> Iterator[Finding]:
     from aed.monitor import doctor
 
     yield doctor.examine_extras()
@@ -58,8 +60,7 @@ def _examine(sources: list[str], model: Path | None, data: Path) -> Iterator[Fin
     yield doctor.examine_folder(data)
     yield doctor.examine_disk(data)
     yield doctor.examine_clock()
-    if model is not None:
-        yield doctor.examine_model(str(model), lambda: _timed(model))
+    yield doctor.examine_model(str(model), lambda: _timed(model))
     for address in sources:
         yield doctor.examine_source(address, DEFAULT_RATE_HZ)
 

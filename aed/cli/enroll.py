@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aed.cli.progress import counting
+from aed.resources import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from aed.detect.enrolled_files import EnrolledSound
@@ -22,7 +23,10 @@ def _enroll(
     name: Annotated[str, typer.Argument(help='What you call it, such as "our doorbell".')],
     clips: Annotated[list[Path], typer.Argument(help="1 to 10 recordings of it, each of it alone.", metavar="CLIP...")],
     under: Annotated[str, typer.Option("--under", help="The node of the tree that it is a kind of, such as Doorbell.")],
-    model: Annotated[Path, typer.Option("--model", help="Folder of a trained model, or its .onnx file.")],
+    model: Annotated[
+        Path,
+        typer.Option("--model", help="A shipped model (home), the folder of a trained one, or an exported .onnx file."),
+    ] = Path(DEFAULT_MODEL),
     against: Annotated[
         list[Path] | None,
         typer.Option("--against", help="Recordings, or folders of them, in which it is not; repeatable."),
@@ -42,7 +46,7 @@ def _enroll(
     false alarms in the recordings that --against names: an ordinary evening of your home is best. Without them nothing
     can be promised.
     """
-    from aed.api import load_scorer
+    from aed.api import load_scorer, model_path
     from aed.cli.detect import find_recordings
     from aed.detect.enrolled_files import check_name, enrolled_folder, pack, write_enrolled
     from aed.detect.enrolled_tree import tree_with
@@ -50,6 +54,7 @@ def _enroll(
     from aed.scorer.embedding import as_embedding_scorer
 
     enrolment = Enrolment(check_name(name), under, tuple(clips), tuple(find_recordings(against or [])), most_per_hour)
+    model = model_path(model)
     scorer = as_embedding_scorer(load_scorer(model, "cpu"), str(model))
     with counting("listening") as progress:
         sound, prototypes = enroll(scorer, model, enrolment, progress)
