@@ -19,9 +19,14 @@ class Belief:
 
     def push(self, rows: np.ndarray) -> np.ndarray:
         """Add `(row, node)` probabilities; returns whether each node is believed in, `(row, node)` bool."""
-        on, stay = rows >= self._min_probability, rows >= self._release_ratio * self._min_probability
-        believed = np.empty_like(on)
-        for row in range(len(rows)):
-            self._believed = on[row] | (self._believed & stay[row])
-            believed[row] = self._believed
+        starts = rows >= self._min_probability
+        ends = rows < self._release_ratio * self._min_probability
+        # a node is believed in after a row if its last start came after its last end; places count from 1, and a belief
+        # from before the rows is a start at 0
+        places = np.arange(1, len(rows) + 1, dtype=np.int64)[:, None]
+        last_start = np.maximum.accumulate(np.where(starts, places, np.where(self._believed, 0, -1)), axis=0)
+        last_end = np.maximum.accumulate(np.where(ends, places, -1), axis=0)
+        believed: np.ndarray = last_start > last_end
+        if len(rows):
+            self._believed = believed[-1]
         return believed

@@ -26,13 +26,13 @@ from aed.errors import ConfigError
 from aed.ontology.structure import Taxonomy
 from aed.scorer.protocol import Scorer, open_stream
 from aed.settings import Settings
-from aed.timebase import rows_from_seconds, seconds_from_samples
+from aed.timebase import rows_from_seconds, samples_from_seconds, seconds_from_samples
 
 SHORTEST_EVENT_SECONDS = 0.24
 """Of a model that decides every 80 ms: three decisions. One bark is as short; one decision alone is chance."""
 _SMOOTHING_SHARE, _EDGE_SHARE = 1 / 2, 2 / 3
-READ_SECONDS = 2.0
-"""What is decoded of a file at a time: ten seconds of stereo are several megabytes."""
+READ_SECONDS = 10.24
+"""What is decoded of a file at a time, and scored at most at once: sixteen blocks of 0.64 s."""
 
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
@@ -179,7 +179,7 @@ class Detector:
         Raises:
             AudioError: The samples are no single channel of finite numbers.
         """
-        step = self._scorer.layout.block_samples
+        step = samples_from_seconds(READ_SECONDS, self._scorer.layout.rate_hz)
         pieces = [samples[start : start + step] for start in range(0, len(samples), step)] or [samples]
         return [event for piece in pieces for event in self._hear(piece)]
 
@@ -236,7 +236,8 @@ class Detector:
     def _row_ends(self, count: int) -> np.ndarray:
         """Where the next so many rows end, (row,) seconds."""
         first, self._num_judged = self._num_judged, self._num_judged + count
-        return np.array([self._scorer.layout.row_start_seconds(row + 1) for row in range(first, self._num_judged)])
+        layout = self._scorer.layout
+        return np.arange(first + 1, self._num_judged + 1) * layout.row_samples / layout.rate_hz
 
     def _rows(self, seconds: float) -> int:
         return rows_from_seconds(seconds, self._scorer.layout.row_seconds)

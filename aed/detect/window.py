@@ -37,7 +37,7 @@ class BlockReader:
             samples: `(samples,)` real numbers, any length, also 0.
 
         Returns:
-            The blocks that became complete, `(block, block_samples)` float32.
+            The blocks that became complete, `(block, block_samples)` float32, not to be written to: they overlap.
 
         Raises:
             AudioError: The samples are no single channel of finite numbers.
@@ -65,11 +65,14 @@ class BlockReader:
         layout = self._layout
         count = max(0, (len(self._pending) - layout.block_samples) // layout.advance_samples + 1)
         count = count if most is None else min(count, most)
-        starts = np.arange(count) * layout.advance_samples
-        blocks = np.stack([self._pending[start : start + layout.block_samples] for start in starts]) if count else None
-        self._pending = self._pending[count * layout.advance_samples :].copy()
+        samples = self._pending
+        if count == 0:
+            return np.zeros((0, layout.block_samples), dtype=np.float32)
+        self._pending = samples[count * layout.advance_samples :].copy()
         self._num_blocks += count
-        return np.zeros((0, layout.block_samples), dtype=np.float32) if blocks is None else blocks
+        return np.lib.stride_tricks.sliding_window_view(samples, layout.block_samples)[
+            : count * layout.advance_samples : layout.advance_samples
+        ]
 
     def _checked(self, samples: np.ndarray) -> np.ndarray:
         samples = np.asarray(samples, dtype=np.float32)

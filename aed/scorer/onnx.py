@@ -1,8 +1,8 @@
 """The scorer's onnxruntime backend: an exported model behind the protocol. No torch here.
 
-Blocks go through the graph one by one, on one thread: the same block gives the same bits, however many were ready. What
-the graph's layers need of the past is an input and an output (`aed.export.graph`): zeros around a clip or block by
-itself, and what the last call kept in a stream (`aed.scorer.onnx_stream`).
+Blocks by themselves go through the graph one by one, on one thread: the same block gives the same bits, however many
+were ready. What the graph's layers need of the past is an input and an output (`aed.export.graph`): zeros around a clip
+or block by itself, and what the last call kept in a stream (`aed.scorer.onnx_stream`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aed.ontology.structure import Taxonomy
 from aed.scorer.checks import clip_samples, numbers
 from aed.scorer.onnx_card import EMBEDDINGS, INPUT, ROWS, SCORES, OnnxCard
 from aed.scorer.onnx_inputs import block_rows, clip_rows, decisions, inputs_alone
-from aed.scorer.onnx_stream import OnnxStream, kept_of_silence
+from aed.scorer.onnx_stream import BLOCKS_AT_ONCE, OnnxStream, gives_same_bits_at_once, kept_of_silence
 from aed.scorer.protocol import BlockLayout
 
 _UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -56,6 +56,7 @@ class OnnxScorer:
         self.layout: BlockLayout = self.card.layout
         _check_graph(self._session, self.card, name)
         self._silence: dict[str, np.ndarray] | None = None
+        self._at_once = 1
 
     def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
         """Score blocks: `(batch, block_samples)` float32 -> `(batch, rows_per_block, node)` float32 log P.
@@ -95,7 +96,8 @@ class OnnxScorer:
         """Begin a stream; see `StreamingScorer.open_stream`."""
         if self._silence is None:
             self._silence = kept_of_silence(self._session, self.card)
-        return OnnxStream(self._session, self.card, self._silence)
+            self._at_once = BLOCKS_AT_ONCE if gives_same_bits_at_once(self._session, self.card) else 1
+        return OnnxStream(self._session, self.card, self._silence, self._at_once)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a clip as a whole; one shorter than a window is filled up with silence.

@@ -31,10 +31,10 @@ def inputs_alone(card: OnnxCard, samples: np.ndarray, rows: IntArray) -> dict[st
     return {INPUT: whole[None], **around} | ({ROWS: rows} if card.pooling_exponent is None else {})
 
 
-def window_rows(card: OnnxCard, first_embedding: int) -> IntArray:
-    """Which embeddings each row of a block looks at, (row, window); the first window begins at `first_embedding`."""
+def window_rows(card: OnnxCard, first_embedding: int, num_blocks: int = 1) -> IntArray:
+    """Which embeddings each row of blocks looks at, (row, window); the first window begins at `first_embedding`."""
     layout, step = card.layout, card.step_samples
-    starts = first_embedding + np.arange(layout.rows_per_block) * (layout.row_samples // step)
+    starts = first_embedding + np.arange(num_blocks * layout.rows_per_block) * (layout.row_samples // step)
     found: IntArray = starts[:, None] + np.arange(layout.window_samples // step)
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aed
+import aed.scorer.onnx as onnx_scorer
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.smooth import SmoothingKind
 from aed.detect.window import BlockReader
 from aed.errors import AudioError, ConfigError, ModelError
 from aed.export.export import Export
 from aed.scorer.onnx import OnnxScorer, load_scorer
+from aed.scorer.onnx_stream import BLOCKS_AT_ONCE
 from aed.scorer.protocol import Scorer, StreamingScorer
 from aed.scorer.pytorch import load_scorer as load_with_torch
 from tests.export.made_export import MIN_PROBABILITY
@@ -111,16 +112,33 @@ def test_a_stream_is_no_later_than_blocks_and_hears_each_sample_once(made: Made)
     exported, trained = load_scorer(export.path), load_with_torch(folder)
     assert exported.layout.delay_seconds <= trained.layout.delay_seconds
     assert isinstance(exported, StreamingScorer)
-    ran = []
-    stream = exported.open_stream()
-    session = stream._line._session
-    stream._line._session = SimpleNamespace(  # type: ignore[assignment]
-        run_with_iobinding=lambda binding: (ran.append(1), session.run_with_iobinding(binding))
-    )
+    stream, heard = exported.open_stream(), []
+    for line in {stream._one, stream._many}:
+        line.run = lambda samples, run=line.run: (heard.append(samples.size), run(samples))[1]  # type: ignore[method-assign]
     blocks = np.zeros((20, exported.layout.block_samples), dtype=np.float32)
     stream.score_blocks(blocks)
-    warming = -(-(exported.layout.block_samples - exported.layout.lead_samples) // exported.layout.advance_samples) - 1
-    assert len(ran) == len(blocks) + warming
+    layout = exported.layout
+    warming = -(-(layout.block_samples - layout.lead_samples) // layout.advance_samples) - 1
+    assert sum(heard) == (len(blocks) + warming) * layout.advance_samples
+
+
+def test_many_blocks_at_once_get_the_bits_of_one_by_one(made: Made, noise: np.ndarray) -> None:
+    scorer = load_scorer(made[1].path)
+    step, size = scorer.layout.advance_samples, scorer.layout.block_samples
+    sound = np.tile(noise, 3)[: size + (2 * BLOCKS_AT_ONCE + 3) * step]
+    blocks = np.lib.stride_tricks.sliding_window_view(sound, size)[::step]
+    one_by_one = scorer.open_stream()
+    alone = np.concatenate([one_by_one.score_blocks(block[None]) for block in blocks])
+    at_once = scorer.open_stream()
+    np.testing.assert_array_equal(at_once.score_blocks(blocks), alone)
+
+
+def test_where_a_larger_call_gives_other_bits_blocks_go_one_by_one(
+    single_export: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_scorer, "gives_same_bits_at_once", lambda session, card: False)
+    stream = load_scorer(single_export[1].path).open_stream()
+    assert stream._many is stream._one
 
 
 def test_two_streams_do_not_hear_each_other(scorer: OnnxScorer, noise: np.ndarray) -> None:
