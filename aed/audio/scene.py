@@ -82,7 +82,7 @@ def write_demo_corpus(folder: Path, clips_per_class: int, generator: np.random.G
         count = clips_per_class * (NONE_CLIPS_FACTOR if label == NONE_LABEL else 1)
         for number, clip_generator in enumerate(label_generator.spawn(count)):
             path = folder / label / f"{label}_{number:03d}.wav"
-            _write_wav(path, _clip(_corpus_sound(label, number), clip_generator))
+            write_wav(path, clip_with(_corpus_sound(label, number), clip_generator))
             paths.append(path)
     return paths
 
@@ -114,7 +114,7 @@ def write_demo_scene(path: Path, generator: np.random.Generator) -> list[SceneEv
         scene[span] = 0.0 if sound == SILENCE else scene[span] + samples
         at += len(samples)
         events.append(_event(sound, span))
-    _write_wav(path, scene)
+    write_wav(path, scene)
     _write_truth(path.with_suffix(".tsv"), events)
     return events
 
@@ -127,7 +127,12 @@ def _corpus_sound(label: str, number: int) -> str:
     return others[number % len(others)]
 
 
-def _clip(sound: str, generator: np.random.Generator) -> Wave:
+def clip_with(sound: str, generator: np.random.Generator) -> Wave:
+    """Make a clip of three seconds: a sound of `SOUNDS`, or "silence", somewhere in a quiet background.
+
+    Returns:
+        `(samples,)` at `RATE_HZ`.
+    """
     samples = samples_from_seconds(CLIP_SECONDS, RATE_HZ)
     background_db, slope = generator.uniform(*CLIP_BACKGROUND_DB), generator.uniform(0.0, 1.5)
     clip = gain_from_db(background_db) * coloured_noise(samples, generator, slope)
@@ -164,7 +169,12 @@ def _event(sound: str, span: slice) -> SceneEvent:
     return SceneEvent(seconds_from_samples(span.start, RATE_HZ), seconds_from_samples(span.stop, RATE_HZ), label, sound)
 
 
-def _write_wav(path: Path, samples: npt.NDArray[np.floating]) -> None:
+def write_wav(path: Path, samples: npt.NDArray[np.floating]) -> None:
+    """Write `(samples,)` at `RATE_HZ` as a WAV file of 16 bits.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
     encoded = io.BytesIO()
     soundfile.write(encoded, np.clip(samples, -1.0, 1.0), RATE_HZ, format="WAV", subtype="PCM_16")
     write_atomic(path, encoded.getvalue())

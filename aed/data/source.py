@@ -1,12 +1,13 @@
-"""Where a recipe's clips come from: a known data set by name, `folder:<path>` or `csv:<path>`."""
+"""Where a recipe's clips come from: a known data set by name, `made`, `folder:<path>` or `csv:<path>`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from aed.data.folder import folder_info, load_folder
+from aed.data.made_sounds import MADE_INFO, load_made_sounds
 from aed.data.manifest import read_manifest
-from aed.data.records import LoadedDataset
+from aed.data.records import DatasetInfo, LoadedDataset
 from aed.data.registry import data_root, dataset_spec, load_dataset
 
 
@@ -14,8 +15,8 @@ def load_source(source: str, root: Path | None = None) -> LoadedDataset:
     """Load the clips of a source.
 
     Args:
-        source: Name of a known data set, `folder:<path>` (a folder of folders) or `csv:<path>` (a manifest whose paths
-            start from the manifest's own folder).
+        source: Name of a known data set, `made` (sounds made by formula), `folder:<path>` (a folder of folders) or
+            `csv:<path>` (a manifest whose paths start from the manifest's own folder).
         root: Data root for a known data set; from the environment by default.
 
     Raises:
@@ -28,5 +29,16 @@ def load_source(source: str, root: Path | None = None) -> LoadedDataset:
     if kind == "csv" and rest:
         path = Path(rest)
         return LoadedDataset(folder_info(path), tuple(read_manifest(path, path.parent)))
+    if source == MADE_INFO.name:
+        return load_made_sounds()
     dataset_spec(source)  # before the data root: a wrong name is the nearer mistake
     return load_dataset(source, root or data_root())
+
+
+def known_info(source: str) -> DatasetInfo:
+    """Return the card of a known data set, or of the sounds made by formula.
+
+    Raises:
+        DataError: Unknown name.
+    """
+    return MADE_INFO if source == MADE_INFO.name else dataset_spec(source).info

@@ -86,10 +86,11 @@ class DataConfig(Settings):
     """Which clips teach and which are held out.
 
     Attributes:
-        source: Data set name, `folder:<path>` or `csv:<path>`.
+        source: Data set name, `made`, `folder:<path>` or `csv:<path>`.
         label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
             labels of other sources (names of folders) are names of concepts.
-        labelled_sources: Further known data sets whose labels teach too, each by its own label map.
+        labelled_sources: Further known data sets whose labels teach too, each by its own label map; `made` is one of
+            sounds made by formula.
         unlisted: `absent`: what a clip's labels do not name counts as absent in all sources, unless it is related to
             what they name. Without it each label map decides; see `LabelMap.unlisted`.
         folds: `official`, `none` (train on everything) or folds by content group.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aed.data.check import missing_note
 from aed.data.label_budget import read_label_budget
+from aed.data.made_sounds import MADE_INFO
 from aed.data.records import Clip, DatasetInfo
 from aed.data.registry import dataset_spec
 from aed.data.source import load_source
@@ -42,7 +43,7 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    never = never_teaching(recipe)
+    never = never_teaching(recipe) | {MADE_INFO.dataset}
     clips = tuple(clip for clip in source_clips(recipe, root) if clip.dataset not in never)
     return tuple(fold.number for fold in _folds(recipe, clips))
 
@@ -117,7 +118,8 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
     found = replace(found, left_out=(*found.left_out, *silenced, *_others(held_out, test)))
     if (inner := recipe.data.inner) is None:
         return found
-    part = group_folds(found.labelled, inner.parts, inner.seed)[inner.part - 1].test
+    recorded = _others(found.labelled, _made(found.labelled))
+    part = group_folds(recorded, inner.parts, inner.seed)[inner.part - 1].test
     inside = _without_groups_of(part, recipe, fold, found.training, found.labelled, found.coarse)
     return replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
 
@@ -125,6 +127,11 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
     """Held-out clips of a fold, never trained on."""
     return fold_clips(recipe, fold, root).test
+
+
+def _made(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Sounds made by formula, which are never held out: they say nothing about the world."""
+    return tuple(clip for clip in clips if clip.dataset == MADE_INFO.dataset)
 
 
 def _with_labels(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
@@ -192,18 +199,17 @@ def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
 
 def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     never = never_teaching(recipe)
-    always_held_out = tuple(clip for clip in clips if clip.dataset in never)
-    clips = _others(clips, always_held_out)
-    folds = _folds(recipe, clips)
+    always_held_out, made = tuple(clip for clip in clips if clip.dataset in never), _made(clips)
+    folds = _folds(recipe, _others(clips, (*always_held_out, *made)))
     if fold is None and not folds:
         if recipe.data.label_budget:
             raise ConfigError(
                 f"the label budget {recipe.data.label_budget} needs folds (data.folds): budgets are made per fold"
             )
-        return clips, always_held_out
+        return _others(clips, always_held_out), always_held_out
     for candidate in folds:
         if candidate.number == fold:
-            return candidate.train, (*candidate.test, *always_held_out)
+            return (*candidate.train, *made), (*candidate.test, *always_held_out)
     known = ", ".join(str(candidate.number) for candidate in folds) or "none: leave the fold out"
     raise ConfigError(f"recipe {recipe.name} has no fold {fold}: its folds are {known}")
 

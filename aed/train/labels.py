@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from aed.data.leave_out import leave_out_groups
 from aed.data.records import Clip
-from aed.data.registry import DATASETS, dataset_spec
-from aed.data.source import load_source
+from aed.data.registry import DATASETS
+from aed.data.source import known_info, load_source
 from aed.errors import ConfigError, DataError
 from aed.ontology.graph import Ontology, load_ontology
 from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
@@ -78,7 +78,7 @@ def _whole_label_map(recipe: Recipe, dataset: str) -> LabelMap:
 def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     data, ontology = recipe.data, _recipe_ontology(recipe)
     for source in (*(data.labelled_sources or ()), *(data.test_sources or ())):
-        info = dataset_spec(source).info
+        info = known_info(source)
         if info.dataset == dataset:
             assert info.label_map is not None, "every known data set has a label map"
             return load_label_map(info.label_map, ontology)

@@ -323,6 +323,21 @@ def test_several_sources_teach_what_each_is_sure_of(manifest: Path, tmp_path: Pa
     assert (of_label["dog"][animal], of_label["rain"][animal]) == (1, 0)
 
 
+def test_sounds_made_by_formula_teach_in_every_fold_and_are_never_held_out(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AED_CACHE", str(tmp_path))
+    made = {clip.clip_id for clip in load_source("made").clips}
+    settings = ("data.labelled_sources=[made]", "data.folds={groups: 2}", *MULTI_LABEL[1:])
+    recipe = tiny_recipe(manifest, *settings)
+    assert recipe_folds(recipe, tmp_path) == (1, 2)
+    for inner in ((), ("data.inner={part: 1, parts: 2}",)):
+        clips = fold_clips(tiny_recipe(manifest, *settings, *inner), 1, tmp_path)
+        assert clips.test
+        assert made <= {clip.clip_id for clip in clips.labelled}
+        assert not made & {clip.clip_id for clip in (*clips.test, *clips.left_out)}
+
+
 def test_a_data_set_is_named_once(manifest: Path, tmp_path: Path) -> None:
     write_esc50(tmp_path)
     recipe = tiny_recipe(manifest, "data.source=esc10", "data.label_map=null", "data.labelled_sources=[esc21]")
