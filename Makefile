@@ -13,7 +13,7 @@ ARGS ?=
 help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(INSTALLED)  ## Train on sounds made by formula, detect in a made scene, draw it
+demo: $(INSTALLED)  ## Hear a made scene with the shipped model, then train a small one to do so
 	$(VENV)/bin/aed demo $(ARGS)
 
 test: $(INSTALLED)  ## Run the default tests; with AED_DATA_ROOT set, also those on real recordings

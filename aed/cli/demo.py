@@ -1,4 +1,8 @@
-"""`aed demo`: the whole job on sounds made by formula. Train the tree, detect in a made scene, draw it."""
+"""`aed demo`: what is heard in a scene made by formula, first by the shipped model, then by one that is trained here.
+
+The shipped model answers in a second. The small one, trained on sounds made by formula alone, shows the whole job: make
+clips, train the tree, detect, draw.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from aed.cli.demo_table import DemoTable
 from aed.resources import recipes_folder
 
 if TYPE_CHECKING:
-    from aed.audio.scene import SceneEvent
+    from aed.api import LoadedModel
+    from aed.detect.detector import DetectorConfig
     from aed.detect.event import Event
 
 CLIPS_PER_CLASS = 30
@@ -34,24 +39,46 @@ def _demo(
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Training steps, fewer for a quick look.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Train again although the model is there.")] = False,
 ) -> None:
-    """Train on sounds made by formula, detect in a made scene, draw it. Needs no data."""
+    """Detect in a made scene with the shipped model, then with a small one that is trained here. Needs no data."""
+    import numpy as np
+
+    import aed
+    from aed.audio.scene import write_demo_scene
+    from aed.detect.detector import DetectorConfig
+    from aed.resources import DEFAULT_MODEL
+
+    typer.echo(f"making a scene by formula in {out}")
+    scene, model = out / "scene.wav", out / "model"
+    truth = write_demo_scene(scene, np.random.default_rng(SCENE_SEED))
+    shipped = aed.load(DEFAULT_MODEL)
+    events = _detect(shipped, shipped.detector_config, scene, out / "shipped.png")
+    title = "What the shipped model hears"
+    Console().print(DemoTable(truth, events, targets_only=False).table(title))
+
+    typer.echo("\ntraining a small model on sounds made by formula, to show how")
+    _train(out, model, steps, force=force)
+    events = _detect(aed.load(model), DetectorConfig(min_probability=MIN_PROBABILITY), scene, out / "timeline.png")
+    title = "What the model hears that was trained just now: the targets alone, nothing else is to be named"
+    Console().print(DemoTable(truth, events, targets_only=True).table(title))
+    typer.echo(
+        f"scene: {scene}\npicture of what the shipped model heard: {out / 'shipped.png'}\n"
+        f"timeline picture: {out / 'timeline.png'}\nmodel: {model}"
+    )
+
+
+def _train(out: Path, model: Path, steps: int | None, *, force: bool) -> None:
     import json
     import shutil
 
-    import numpy as np
     import torch
 
-    from aed.audio.scene import write_demo_scene
     from aed.cli.progress import progress_listener
     from aed.study.capacity import cores
     from aed.train.recipe import load_recipe
     from aed.train.run import RunOptions, train_run
 
     torch.set_num_threads(cores())
-    scene, model, picture = out / "scene.wav", out / "model", out / "timeline.png"
-    typer.echo(f"making sounds by formula in {out}")
     make_corpus(out / "corpus")
-    truth = write_demo_scene(scene, np.random.default_rng(SCENE_SEED))
     if force:
         shutil.rmtree(model, ignore_errors=True)
     source = json.dumps(f"folder:{out / 'corpus'}")  # quoted, since YAML would read signs in a folder's name
@@ -59,9 +86,6 @@ def _demo(
     recipe = load_recipe(recipes_folder() / "demo" / "recipe.yaml", overrides)
     with progress_listener("demo") as listener:
         train_run(recipe, None, None, RunOptions(model, resume=True, accelerator="cpu"), listener)
-    events = _detect(model, scene, picture)
-    Console().print(_table(truth, events))
-    typer.echo(f"scene: {scene}\ntimeline picture: {picture}\nmodel: {model}")
 
 
 def make_corpus(folder: Path) -> None:
@@ -87,43 +111,12 @@ def make_corpus(folder: Path) -> None:
     write_atomic(marker, json.dumps({"made": made, "files": files}, indent=1))
 
 
-def _detect(model: Path, scene: Path, picture: Path) -> list[Event]:
-    from aed.api import load_scorer
-    from aed.detect.detector import DetectorConfig, detect_file
+def _detect(model: LoadedModel, config: DetectorConfig, scene: Path, picture: Path) -> list[Event]:
+    from aed.detect.detector import detect_file
     from aed.detect.draw import draw_timeline
     from aed.detect.timeline import Timeline
 
-    scorer = load_scorer(model, "cpu")
-    timeline = Timeline(scorer.taxonomy, scorer.layout)
-    config = DetectorConfig(min_probability=MIN_PROBABILITY)
-    events = detect_file(scorer, scene, config, on_rows=timeline.add_rows, on_samples=timeline.add_samples)
+    timeline = Timeline(model.scorer.taxonomy, model.scorer.layout)
+    events = detect_file(model.scorer, scene, config, on_rows=timeline.add_rows, on_samples=timeline.add_samples)
     draw_timeline(timeline, events, picture, scene.name)
     return events
-
-
-def _table(truth: list[SceneEvent], events: list[Event]) -> Table:
-    """What was detected, beside what the scene holds there."""
-    table = Table("onset (s)", "offset (s)", "detected", "score", "in the scene", title="Detected events")
-    for event in events:
-        there = [
-            sound.sound
-            for sound in truth
-            if sound.onset_seconds < event.offset_seconds and event.onset_seconds < sound.offset_seconds
-        ]
-        path = " > ".join(event.path)
-        times = f"{event.onset_seconds:.2f}", f"{event.offset_seconds:.2f}"
-        table.add_row(*times, path, f"{event.score:.2f}", ", ".join(there) or "(nothing)")
-    others = [sound for sound in truth if not sound.is_target]
-    quiet = sum(not _overlaps(sound, events) for sound in others)
-    found = sum(_overlaps(sound, events) for sound in truth if sound.is_target)
-    table.caption = (
-        f"{found} of {len(truth) - len(others)} target sounds found; "
-        f"nothing reported on {quiet} of {len(others)} silences and other sounds"
-    )
-    return table
-
-
-def _overlaps(sound: SceneEvent, events: list[Event]) -> bool:
-    return any(
-        sound.onset_seconds < event.offset_seconds and event.onset_seconds < sound.offset_seconds for event in events
-    )
