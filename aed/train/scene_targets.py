@@ -59,9 +59,10 @@ def scene_targets(sources: Tensor, targets: Tensor, stride_frames: int, near_emb
 
 
 def _per_embedding(sources: Tensor, stride_frames: int) -> Tensor:
-    """Mean power over the frames of each embedding: (..., frames, mel) -> (..., time, mel)."""
-    time = sources.shape[-2] // stride_frames
-    return sources[..., : time * stride_frames, :].unflatten(-2, (time, stride_frames)).mean(dim=-2)
+    """Mean power over the frames of each embedding: (scene, source, frames, mel) -> (scene, source, time, mel)."""
+    scenes, count, num_frames, mel = sources.shape
+    time = num_frames // stride_frames
+    return sources[:, :, : time * stride_frames].reshape(scenes, count, time, stride_frames, mel).mean(dim=3)
 
 
 def _is_clear(power: Tensor) -> Tensor:
