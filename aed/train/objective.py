@@ -25,7 +25,7 @@ from aed.loss.strong import strong_loss
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
 from aed.train.recipe import Recipe
-from aed.train.scenes import make_scenes
+from aed.train.scenes import Scenes, make_scenes
 from aed.train.short_window import draw_windows, window_targets
 from aed.tree.head import NodeScores
 from aed.tree.time_pooling import pool_decisions
@@ -80,15 +80,14 @@ class Objective(nn.Module):
         inputs = torch.cat([mix(frames[:labelled], *mixup), frames[labelled:]])
         windows, audible = draw_windows(frames, model, generator)
         named: dict[str, Tensor] = {}
+        scenes = 0
         if self._recipe.scenes is None:
-            scenes, scores = 0, network(inputs, windows)
-            clip_scores = NodeScores(*(score[:, 0] for score in scores))
+            scores: NodeScores = network(inputs, windows)
         else:
             made = make_scenes(frames[:labelled], batch.targets, model, self._recipe.scenes, generator)
             scenes = len(made.frames)
-            over_time: NodeScores = network(torch.cat([made.frames, inputs[scenes:]]), over_time=True)
-            named["strong"] = strong_loss(_rows(over_time, 0, scenes), made.targets, made.pooling)
-            clip_scores = pool_decisions(over_time, made.pooling)
+            scores, named["strong"] = _scores_with_scenes(network, made, inputs[scenes:], windows)
+        clip_scores = NodeScores(*(score[:, 0] for score in scores))
         named["label"] = self._label_loss(_rows(clip_scores, scenes, labelled), batch.targets, mixup, scenes)
         if self._recipe.optim.short_window_weight and self._taxonomy.task == "single":
             short = NodeScores(*(score[:labelled, 1] for score in scores))
@@ -138,6 +137,14 @@ class Objective(nn.Module):
     def _weighed(self, targets: Tensor) -> Tensor:
         """Weights of log P that targets stand for: the targets themselves, or what the label loss makes of them."""
         return targets if self.label_weights is None else targets @ self.label_weights
+
+
+def _scores_with_scenes(network: nn.Module, made: Scenes, others: Tensor, windows: Tensor) -> tuple[NodeScores, Tensor]:
+    """Scores of the scenes and all other rows over the whole of each, (row, 1, node), and what the scenes cost."""
+    over_time: NodeScores = network(torch.cat([made.frames, others]), over_time=True)
+    strong = strong_loss(_rows(over_time, 0, len(made.frames)), made.targets, made.pooling)
+    whole = NodeScores(*(score[:, None] for score in over_time))
+    return pool_decisions(whole, made.pooling, windows[:, :1]), strong
 
 
 def _rows(scores: NodeScores, start: int, stop: int | None) -> NodeScores:

@@ -68,6 +68,7 @@ def _gains(levels: Tensor, plan: ScenePlan) -> Tensor:
     """
     background, events = levels[:, :1], levels[:, 1:]
     ratio = 10 ** (plan.snr_db / 10)
-    gains = torch.cat([torch.ones_like(background), background * ratio / events.clamp_min(_SILENT_POWER)], dim=1)
-    loudest = torch.where(plan.used, ratio, 0.0).amax(dim=1, keepdim=True).clamp_min(1.0)
+    unchanged = torch.ones_like(background)
+    gains = torch.cat([unchanged, background * ratio / events.clamp_min(_SILENT_POWER)], dim=1)
+    loudest = torch.cat([unchanged, torch.where(plan.used, ratio, 0.0)], dim=1).amax(dim=1, keepdim=True)
     return torch.where(background > _SILENT_POWER, gains / loudest, 1.0)

@@ -7,7 +7,7 @@ pieces of other rows. So a clip teaches several times in a step, and scenes cost
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pydantic
 import torch
@@ -16,6 +16,9 @@ from torch import Tensor
 
 from aed.settings import Settings
 from aed.timebase import rows_from_seconds
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class ScenesConfig(Settings):
@@ -31,24 +34,22 @@ class ScenesConfig(Settings):
     """
 
     share: float = Field(0.5, gt=0, lt=1)
-    events: tuple[int, int] = (1, 3)
-    event_seconds: tuple[float, float] = (0.5, 4.0)
+    events: tuple[Count, Count] = (1, 3)
+    event_seconds: tuple[Seconds, Seconds] = (0.5, 4.0)
     snr_db: tuple[float, float] = (-5.0, 25.0)
     weight: float = Field(1.0, gt=0)
 
-    @pydantic.model_validator(mode="after")
-    def _in_order(self) -> ScenesConfig:
-        for key, least in (("events", 1), ("event_seconds", 0.1), ("snr_db", -100.0)):
-            low, high = getattr(self, key)
-            if not least <= low <= high:
-                raise ValueError(
-                    f"scenes.{key}: expected two numbers in order, from {least:g} up, got {low:g}, {high:g}"
-                )
-        return self
+    @pydantic.field_validator("events", "event_seconds", "snr_db")
+    @classmethod
+    def _in_order(cls, value: tuple[float, float]) -> tuple[float, float]:
+        low, high = value
+        if low > high:
+            raise ValueError(f"expected the lower one first, such as [{high:g}, {low:g}]")
+        return value
 
     def scenes_of(self, batch: int) -> int:
-        """Number of scenes in a batch: one at least, and one row at least stays a clip where there are two."""
-        return max(1, min(round(self.share * batch), batch - 1))
+        """Number of scenes in a batch of clips: at least one, but one clip at least stays what it is."""
+        return min(max(1, round(self.share * batch)), batch - 1)
 
 
 class ScenePlan(NamedTuple):
