@@ -149,17 +149,21 @@ class TreeModel(nn.Module):
         embeddings: Tensor = self.encoder(self.frames(samples))
         return embeddings
 
-    def forward(self, frames: Tensor, keep: Tensor | None = None) -> NodeScores:
+    def forward(self, frames: Tensor, keep: Tensor | None = None, *, over_time: bool = False) -> NodeScores:
         """Score whole clips from their frames, as training does.
 
         Args:
             frames: (batch, frames, mel) from `frames`, perhaps distorted.
             keep: (batch, window, time) bool: windows to pool over; the whole clip by default.
+            over_time: Pool nothing: one decision for each embedding.
 
         Returns:
-            Scores of shape (batch, node), or (batch, window, node) where `keep` is given.
+            Scores of shape (batch, node), or (batch, window, node) where `keep` is given, or (batch, time, node).
         """
         embeddings = self.encoder(frames)
+        if over_time:
+            scores: NodeScores = self.head(embeddings)
+            return scores
         return self.decide(embeddings if keep is None else embeddings[:, None], keep)
 
     def decide(self, embeddings: Tensor, keep: Tensor | None = None) -> NodeScores:

@@ -91,6 +91,8 @@ def test_decisions_at_every_time() -> None:
         torch.testing.assert_close(both[0], clip.log_p[0])
         part = pool_decisions(model.head(model.embed(samples)[:, 4:9]), TimePoolingConfig(exponent=3))
         torch.testing.assert_close(both[1], part.log_p[0])
+        over_time = model(model.frames(samples), over_time=True)
+        torch.testing.assert_close(over_time.log_p, model.head(model.embed(samples)).log_p)
 
 
 def test_decisions_at_every_time_are_for_several_labels() -> None:

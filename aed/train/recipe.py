@@ -23,6 +23,7 @@ from aed.model import ModelConfig
 from aed.pretrain.config import PretrainConfig
 from aed.settings import Settings
 from aed.train.data_config import DataConfig
+from aed.train.scene_plan import ScenesConfig
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 LARGEST_SEED = 2**32 - 1
@@ -105,6 +106,7 @@ class Recipe(Settings):
         augment: Distortions.
         pretrain: How the encoder learns from the unlabelled clips before; not at all where absent.
         label_loss: What a label teaches beside its own node's likelihood; nothing where absent (single label only).
+        scenes: Scenes with onsets and offsets, mixed from a batch's clips; none where absent (several labels only).
         consistency: How unlabelled clips teach; nothing where absent.
         optim: Optimisation.
     """
@@ -118,6 +120,7 @@ class Recipe(Settings):
     augment: AugmentConfig = AugmentConfig()
     pretrain: PretrainConfig | None = None
     label_loss: LabelLossConfig | None = None
+    scenes: ScenesConfig | None = None
     consistency: ConsistencyConfig | None = None
     optim: OptimConfig = OptimConfig()
 
@@ -141,6 +144,11 @@ class Recipe(Settings):
                     "consistency.leaf_threshold is 'adaptive', but a multi-label tree has no likeliest leaf: set it to "
                     "'fixed', or taxonomy.task to single"
                 )
+        if self.scenes and (self.taxonomy.task == "single" or not self.model.time_pooling):
+            raise ValueError(
+                "scenes is there, but only a multi-label tree that decides over time learns from onsets and offsets: "
+                "remove it, or set taxonomy.task to multi and model.time_pooling to such as {exponent: 4.0}"
+            )
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(
                 f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "

@@ -13,7 +13,14 @@ from aed.train.labels import recipe_taxonomy
 from aed.train.objective import Losses, Objective
 from aed.train.recipe import Recipe
 from aed.train.run import fresh_model
-from tests.tiny_corpus import RATE_HZ, tiny_recipe
+from tests.tiny_corpus import MULTI_LABEL, RATE_HZ, tiny_recipe
+
+WITH_SCENES = (
+    *MULTI_LABEL,
+    "consistency=null",
+    "model.time_pooling={exponent: 4.0}",
+    "scenes={share: 0.5, weight: 3.0}",
+)
 
 
 class Teacher(TreeModel):
@@ -84,3 +91,37 @@ def test_distortions_follow_seed_and_step_alone(manifest: Path) -> None:
     assert torch.equal(one, losses_of(recipe, step=3).total)
     assert not torch.equal(one, losses_of(recipe, step=2).total)
     assert not torch.equal(one, losses_of(recipe, step=3, seed=2).total)
+
+
+def test_scenes_cost_what_they_weigh(multi_label_manifest: Path) -> None:
+    losses = losses_of(tiny_recipe(multi_label_manifest, *WITH_SCENES), unlabelled=0)
+    assert set(losses.named) == {"label", "strong"}
+    assert losses.named["strong"] > 0
+    torch.testing.assert_close(losses.total, losses.named["label"] + 3.0 * losses.named["strong"])
+    assert Teacher.asked == 0
+
+
+def test_scenes_follow_seed_and_step_alone(multi_label_manifest: Path) -> None:
+    recipe = tiny_recipe(multi_label_manifest, *WITH_SCENES)
+    one = losses_of(recipe, step=3).named["strong"]
+    assert torch.equal(one, losses_of(recipe, step=3).named["strong"])
+    assert not torch.equal(one, losses_of(recipe, step=2).named["strong"])
+
+
+def test_rows_that_are_no_scene_cost_what_they_would_without(
+    multi_label_manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of a table with scenes and one without see the same clips, distorted and mixed up the same way."""
+    seen: list[torch.Tensor] = []
+    forward = TreeModel.forward
+
+    def spy(model: TreeModel, frames: torch.Tensor, *others: object, **named: object) -> object:
+        seen.append(frames)
+        return forward(model, frames, *others, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TreeModel, "forward", spy)
+    losses_of(tiny_recipe(multi_label_manifest, *WITH_SCENES), unlabelled=0)
+    losses_of(tiny_recipe(multi_label_manifest, *WITH_SCENES, "scenes=null"), unlabelled=0)
+    with_scenes, without = seen
+    assert torch.equal(with_scenes[2:], without[2:])
+    assert not torch.equal(with_scenes[:2], without[:2])

@@ -205,3 +205,19 @@ def test_a_recipe_is_frozen(path: Path) -> None:
 
 def test_every_default_is_spelled_out(path: Path) -> None:
     assert set(yaml.safe_load(load_recipe(path).to_yaml())) == set(Recipe.model_fields)
+
+
+def test_scenes_are_for_trees_that_decide_over_time(path: Path) -> None:
+    multi = ["taxonomy={task: multi, none_of_these: false}", "consistency=null", "scenes={share: 0.5}"]
+    for settings in (["scenes={share: 0.5}"], multi):
+        with pytest.raises(ConfigError, match="scenes is there, but only a multi-label tree that decides over time"):
+            load_recipe(path, settings)
+    recipe = load_recipe(path, [*multi, "model.time_pooling={exponent: 4.0}"])
+    assert recipe.scenes is not None
+    assert recipe.scenes.share == 0.5
+    with pytest.raises(ConfigError, match=r"'scenes\.snr_db': .*the lower one first, such as \[-5, 5\]"):
+        load_recipe(path, [*multi, "model.time_pooling={exponent: 4.0}", "scenes.snr_db=[5, -5]"])
+
+
+def test_a_recipe_without_scenes_keeps_its_hash(path: Path) -> None:
+    assert load_recipe(path).digest == load_recipe(path, ["scenes=null"]).digest

@@ -101,6 +101,13 @@ def test_every_method_trains_with_named_finite_losses(
     assert (model.taxonomy.task, model.config.head.name) == (task, head)
 
 
+def test_scenes_train_beside_unlabelled_clips(multi_label_manifest: Path, tmp_path: Path) -> None:
+    scenes = ("model.time_pooling={exponent: 4.0}", "scenes={share: 0.5}", "optim.steps=3")
+    recorder = train(multi_label_manifest, tmp_path / "run", *MULTI_LABEL, *scenes)
+    assert set(recorder.losses[0]) == {"label", "strong", "consistency", "sure", "loss"}
+    assert all(math.isfinite(value) for losses in recorder.losses for value in losses.values())
+
+
 def test_with_all_labels_in_use_a_pool_of_unlabelled_clips_is_empty(manifest: Path, tmp_path: Path) -> None:
     recorder = train(manifest, tmp_path / "run", "consistency.pool=unlabelled")
     train(manifest, tmp_path / "supervised", "consistency=null")
