@@ -78,6 +78,13 @@ def write_esc50(root: Path, further_stems: Iterable[str] = ()) -> None:
     _write_text(root / "esc50/meta/esc50.csv", rows)
 
 
+def write_glass_break(root: Path) -> None:
+    """glass_break's own layout: two recordings of each label, one piece each."""
+    for label in ("glass_break", "background"):
+        for number in range(2):
+            write_clip(root / f"glass_break/{label}/{label}{number}_chunk0.wav", "siren", number, 0.2)
+
+
 def write_audioset(root: Path) -> None:
     """AudioSet's own layout: ten videos of sirens, shattering glass or both."""
     rows = ["# YTID, start_seconds, end_seconds, positive_labels"]

@@ -54,6 +54,15 @@ def _evaluate(
         float | None,
         typer.Option("--min-probability", help="How sure an event must be; what 'aed calibrate' found, else 0.5."),
     ] = None,
+    false_alarms_per_hour: Annotated[
+        float | None,
+        typer.Option(
+            "--false-alarms-per-hour",
+            min=0,
+            help="With --events of all folds: set each fold's thresholds on the scenes of the others, where no node may "
+            "make more.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw confusion.png into the folders.")] = True,
 ) -> None:
@@ -72,13 +81,17 @@ def _evaluate(
 
         if model is None or compare is not None:
             raise ConfigError("aed evaluate --events: expected --model FOLDER beside it, and no --compare")
-        evaluate_events(model, EventOptions(events, audio, durations, label_map, min_probability), as_json)
+        if min_probability is not None and false_alarms_per_hour is not None:
+            raise ConfigError("aed evaluate: --min-probability and --false-alarms-per-hour exclude each other")
+        options = EventOptions(events, audio, durations, label_map, min_probability, false_alarms_per_hour)
+        evaluate_events(model, options, as_json)
         return
     for option, value in (("--audio", audio), ("--durations", durations), ("--label-map", label_map)):
         if value is not None:
             raise ConfigError(f"aed evaluate {option}: expected only together with --events")
-    if min_probability is not None:
-        raise ConfigError("aed evaluate --min-probability: expected only together with --events")
+    for option, number in (("--min-probability", min_probability), ("--false-alarms-per-hour", false_alarms_per_hour)):
+        if number is not None:
+            raise ConfigError(f"aed evaluate {option}: expected only together with --events")
     if (model is None) == (compare is None):
         raise ConfigError(
             "aed evaluate: expected either --model FOLDER or --compare FOLDER FOLDER, got neither or both"

@@ -27,6 +27,7 @@ class EventOptions:
     durations: Path | None
     label_map: Path | None
     min_probability: float | None
+    false_alarms_per_hour: float | None
 
 
 def evaluate_events(model: Path, options: EventOptions, as_json: bool) -> None:
@@ -52,7 +53,14 @@ def evaluate_events(model: Path, options: EventOptions, as_json: bool) -> None:
             raise ConfigError(f"{folder}: expected a trained model for the scenes of this fold, but there is none")
     label_map = load_label_map(options.label_map) if options.label_map else None
     with bar_for_each() as progress:
-        found = evaluate(sets, folders, lambda folder: _load(folder, options), label_map=label_map, progress=progress)
+        found = evaluate(
+            sets,
+            folders,
+            lambda folder: _load(folder, options),
+            label_map=label_map,
+            false_alarms_per_hour=options.false_alarms_per_hour,
+            progress=progress,
+        )
     if as_json:
         typer.echo(json.dumps(event_evaluation_to_dict(found), indent=2, allow_nan=False))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +57,9 @@ def scape(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", help="Test part: what this recipe holds out in the fold, with --inner its inner part."
+            "--recipe",
+            help="Test part: what this recipe holds out in the fold, with --inner its inner part; what it holds out in "
+            "all folds is dealt among them.",
         ),
     ] = None,
     scenes: Annotated[
@@ -117,14 +119,13 @@ def scape(
         "activity": {"floor_db": floor_db},
     }
     numbers = range(1, folds + 1) if all_folds else (fold,)
+    sides: dict[int, dict[str, int]] = {}
+    if recipe is not None:
+        settings["recipe"], sides = _recipe_sides(recipe, numbers, inner, root)
     made = {}
     for number in numbers:
         folder = out / f"fold{number}" if all_folds else out
-        config = _config({**settings, "fold": number})
-        dealt = None
-        if recipe is not None:
-            config, dealt = _folds_of_recipe(config, recipe, root)
-        made[folder] = _make(config, folder, root, as_json, dealt)
+        made[folder] = _make(_config({**settings, "fold": number}), folder, root, as_json, sides.get(number))
     if as_json:
         typer.echo(json.dumps({str(folder): one.summary.to_dict() for folder, one in made.items()}, indent=2))
 
@@ -142,17 +143,17 @@ def _config(settings: dict[str, Any]) -> ScapeConfig:
         raise ConfigError(f"aed data scape: {place + ': ' if place else ''}{first['msg']}") from error
 
 
-def _folds_of_recipe(config: ScapeConfig, name: str, root: Path | None) -> tuple[ScapeConfig, dict[str, int]]:
-    """Give each content group the fold if the recipe tests on it there, 0 if it teaches."""
+def _recipe_sides(
+    name: str, folds: Sequence[int], inner: int | None, root: Path | None
+) -> tuple[str, dict[int, dict[str, int]]]:
+    """Name a recipe with its hash, and say for each fold on which side each content group stands."""
     from aed.cli.train import find_recipe
-    from aed.train.dataset import fold_clips
+    from aed.study.scape_sides import recipe_sides
     from aed.train.recipe import load_recipe
 
-    inner = [f"data.inner={{part: {config.inner}}}"] if config.inner is not None else []
-    recipe = load_recipe(find_recipe(Path(name)), inner)
-    clips = fold_clips(recipe, config.fold, root)
-    dealt = {clip.group: 0 for clip in clips.training} | {clip.group: config.fold for clip in clips.test}
-    return config.model_copy(update={"recipe": f"{recipe.name} {recipe.digest}"}), dealt
+    overrides = [f"data.inner={{part: {inner}}}"] if inner is not None else []
+    recipe = load_recipe(find_recipe(Path(name)), overrides)
+    return f"{recipe.name} {recipe.digest}", recipe_sides(recipe, folds, root)
 
 
 def _make(config: ScapeConfig, folder: Path, root: Path | None, as_json: bool, folds: dict[str, int] | None) -> Scape:

@@ -30,6 +30,7 @@ from aed.ontology.taxonomy import Taxonomy
 from aed.scorer.protocol import Scorer
 from aed.study.event_report import ConditionEvents, EventEvaluation, NodeEvents
 from aed.study.event_sets import EventSet, Recording, event_sources, unique_share
+from aed.study.event_thresholds import cross_fitted_thresholds
 from aed.study.ledger import TestLook, append_look, count_looks, ledger_path
 from aed.study.report import without_nan
 from aed.study.runs import RUN_FILE, Run, read_run
@@ -68,6 +69,7 @@ def evaluate_events(
     load: Callable[[Path], Listener],
     *,
     label_map: LabelMap | None = None,
+    false_alarms_per_hour: float | None = None,
     ledger: Path | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> EventEvaluation:
@@ -78,30 +80,27 @@ def evaluate_events(
         models: The folder of the model that is asked about each set.
         load: Loads a model.
         label_map: What the labels of the truth mean; names or ids of nodes and concepts by default.
+        false_alarms_per_hour: Set the thresholds of each set's model by this budget on the other sets, see
+            `aed.study.event_thresholds`; by default those of the model are taken.
         ledger: Where looks at test folds are recorded; by default `ledger_path`.
         progress: Told of each recording.
 
     Raises:
         DataError: Nobody knows a label, or no recording can be read.
         ModelError: The models have different trees.
+        ConfigError: Thresholds are to be set on other sets, and there is one.
     """
-    heard: list[HeardRecording] = []
-    skipped: dict[str, str] = {}
-    listeners: list[Listener] = []
-    total = sum(len(each.recordings) for each in sets)
-    for place, (each, folder) in enumerate(zip(sets, models, strict=True)):
-        listener = load(folder)
-        listeners.append(listener)
+    listeners = [load(folder) for folder in models]
+    for listener in listeners:
         _check_tree(listener, listeners[0])
-        for recording in each.recordings:
-            try:
-                scene = hear(recording, listener, label_map)
-                heard.append(HeardRecording(recording, replace(scene, name=f"{place}/{scene.name}")))
-            except (AudioError, MissingExtraError) as error:
-                skipped[recording.name] = str(error)
-            progress("detecting", len(heard) + len(skipped), total)
+    by_set, skipped = _hear_all(sets, listeners, label_map, progress)
+    if false_alarms_per_hour is not None:
+        listeners = _with_thresholds_of_others(listeners, by_set, false_alarms_per_hour)
+        by_set, skipped = _hear_all(sets, listeners, label_map, progress)
+    heard = [recording for of_set in by_set for recording in of_set]
     if not heard:
-        raise DataError(f"none of the {total} recordings can be read; the first: {next(iter(skipped.values()))}")
+        first_reason = next(iter(skipped.values()))
+        raise DataError(f"none of the {len(skipped)} recordings can be read; the first: {first_reason}")
     first = listeners[0]
     scores = _Scores(heard, LabelReader(first.scorer.taxonomy, load_ontology(), label_map), progress)
     found = EventEvaluation(
@@ -111,9 +110,42 @@ def evaluate_events(
         min_probability=tuple(listener.config.min_probability for listener in listeners),
         answer_delay_seconds=Detector(first.scorer, first.config).delay_seconds,
         skipped=skipped,
-        notes=tuple(_notes(sets, models)),
+        notes=(*_notes(sets, models), *_threshold_notes(false_alarms_per_hour)),
     )
     return replace(found, looks=_record_looks(found, sets, models, ledger))
+
+
+def _hear_all(
+    sets: Sequence[EventSet], listeners: Sequence[Listener], label_map: LabelMap | None, progress: Progress
+) -> tuple[list[list[HeardRecording]], dict[str, str]]:
+    """Hear every set with its own listener; returns what was heard by set, and why a recording could not be read."""
+    by_set: list[list[HeardRecording]] = []
+    skipped: dict[str, str] = {}
+    total, done = sum(len(each.recordings) for each in sets), 0
+    for place, (each, listener) in enumerate(zip(sets, listeners, strict=True)):
+        by_set.append([])
+        for recording in each.recordings:
+            try:
+                scene = hear(recording, listener, label_map)
+                by_set[-1].append(HeardRecording(recording, replace(scene, name=f"{place}/{scene.name}")))
+            except (AudioError, MissingExtraError) as error:
+                skipped[recording.name] = str(error)
+            done += 1
+            progress("detecting", done, total)
+    return by_set, skipped
+
+
+def _with_thresholds_of_others(
+    listeners: Sequence[Listener], by_set: Sequence[Sequence[HeardRecording]], per_hour: float
+) -> list[Listener]:
+    """Return the listeners, each with the thresholds that the sets of the others set."""
+    scorer = listeners[0].scorer
+    scenes = [[each.scene for each in of_set] for of_set in by_set]
+    found = cross_fitted_thresholds(scenes, scorer.taxonomy, scorer.layout, per_hour)
+    return [
+        replace(listener, config=listener.config.model_copy(update={"node_probabilities": thresholds}))
+        for listener, thresholds in zip(listeners, found, strict=True)
+    ]
 
 
 def hear(recording: Recording, listener: Listener, label_map: LabelMap | None = None) -> EventScene:
@@ -281,6 +313,13 @@ def _notes(sets: Sequence[EventSet], models: Sequence[Path]) -> list[str]:
                 "it may have been trained on their sounds"
             )
     return notes
+
+
+def _threshold_notes(false_alarms_per_hour: float | None) -> list[str]:
+    if false_alarms_per_hour is None:
+        return []
+    budget = f"{false_alarms_per_hour:g} false alarms an hour a node"
+    return [f"each fold's thresholds were set on the scenes of the other folds: at most {budget}"]
 
 
 def _record_looks(

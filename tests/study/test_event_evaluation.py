@@ -188,6 +188,16 @@ def test_folds_are_pooled_and_looks_recorded(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
+def test_thresholds_can_be_set_on_the_other_folds(tmp_path: Path) -> None:
+    for fold in (1, 2):
+        further = [(DOG, None)] if fold == 2 else []  # what the model takes for a dog in fold 2 decides about fold 1
+        write_set(tmp_path / f"fold{fold}", {"a": [(DOG, "Dog"), (CAT, "Cat"), *further]})
+    plain, strict = evaluate(tmp_path), evaluate(tmp_path, false_alarms_per_hour=0.0)
+    by_node = [node(found.conditions[0], "Dog", found.taxonomy) for found in (plain, strict)]
+    assert [(each.found.found, each.false_alarms.count) for each in by_node] == [(2, 1), (1, 1)]
+    assert "set on the scenes of the other folds" in strict.notes[-1]
+
+
 def test_scenes_of_another_fold_or_of_training_are_noted(tmp_path: Path) -> None:
     folder = write_set(tmp_path, {"a": [(DOG, "Dog")]})
     run = {"recipe": "made", "recipe_hash": "1", "fold": 2, "seed": 0, "commit": None}

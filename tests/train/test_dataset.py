@@ -28,6 +28,7 @@ from tests.tiny_corpus import (
     write_clip,
     write_corpus,
     write_esc50,
+    write_glass_break,
 )
 
 ESC10 = ("data.source=esc10", "data.label_map=esc10")
@@ -292,13 +293,6 @@ def test_a_known_data_set_has_its_own_label_map(manifest: Path, tmp_path: Path) 
     write_esc50(tmp_path)
     recipe = tiny_recipe(manifest, "data.source=esc10", "data.label_map=null")
     assert len(recipe_taxonomy(recipe, tmp_path).leaves) == 10 + 1
-
-
-def write_glass_break(root: Path) -> None:
-    """glass_break's own layout: two recordings of each label, one piece each."""
-    for label in ("glass_break", "background"):
-        for number in range(2):
-            write_clip(root / f"glass_break/{label}/{label}{number}_chunk0.wav", "siren", number, 0.2)
 
 
 def test_several_sources_teach_what_each_is_sure_of(manifest: Path, tmp_path: Path) -> None:
