@@ -59,8 +59,8 @@ def _evaluate(
         typer.Option(
             "--false-alarms-per-hour",
             min=0,
-            help="With --events of all folds: set each fold's thresholds on the scenes of the others, where no node may "
-            "make more.",
+            help="With --events of all folds: set each fold's thresholds on the scenes of the others, with at most so "
+            "many of each node.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
