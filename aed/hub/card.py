@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import yaml
-
 from aed.ontology.structure import Taxonomy
 
 LIBRARY_NAME = "aed"
@@ -24,6 +22,8 @@ def front_matter(licence: str, licence_file: str | None) -> str:
         licence: Short name, as hubs have it ("cc-by-nc-4.0"), or "other".
         licence_file: Name of the file beside the card that tells of the licence; None where there is none.
     """
+    import yaml  # not at the head: whoever loads a model loads this file, and writes no card
+
     matter: dict[str, Any] = {"license": licence}
     if licence == UNNAMED_LICENCE and licence_file is not None:
         matter |= {"license_name": "see-licence-file", "license_link": licence_file}
