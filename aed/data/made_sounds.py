@@ -14,12 +14,12 @@ import numpy as np
 from aed.audio.alarm_cases import draw_case
 from aed.audio.alarms import Beat
 from aed.audio.scene import RATE_HZ, clip_with, write_wav
-from aed.audio.synth import TARGET_SOUNDS, TRAINING_OTHER_SOUNDS
+from aed.audio.synth import SOUNDS
 from aed.data.records import Clip, DatasetInfo, LoadedDataset, default_group
 from aed.data.waveforms import cache_folder
 
 DATASET = "made"
-CLIPS_PER_SOUND = 12
+CLIPS_PER_SOUND = 6
 ALARM_BEATS = (
     *(Beat.TEMPORAL_THREE, Beat.TEMPORAL_FOUR, Beat.CONTINUOUS),
     *(Beat.REVERSING_LORRY, Beat.ALARM_CLOCK, Beat.MICROWAVE),
@@ -36,7 +36,7 @@ MADE_INFO = DatasetInfo(
     licence="none: made by formula",
     source_url="",
     label_map="made",
-    clips=CLIPS_PER_SOUND * (len(TARGET_SOUNDS) + len(TRAINING_OTHER_SOUNDS) + len(ALARM_BEATS)),
+    clips=CLIPS_PER_SOUND * (len(SOUNDS) + len(ALARM_BEATS)),
 )
 
 _Draw = Callable[[np.random.Generator], np.ndarray]
@@ -63,7 +63,7 @@ def load_made_sounds() -> LoadedDataset:
 
 def _sounds() -> Iterator[tuple[str, _Draw]]:
     """Label of each sound, and what draws a clip of it."""
-    for name in (*TARGET_SOUNDS, *TRAINING_OTHER_SOUNDS):
+    for name in SOUNDS:
         yield name, partial(clip_with, name)
     for beat in ALARM_BEATS:
         yield str(beat), partial(_alarm, beat)

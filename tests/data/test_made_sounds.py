@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from aed.audio.read import read_audio
-from aed.audio.synth import SCENE_ONLY_OTHER_SOUNDS
 from aed.data.made_sounds import CLIPS_PER_SOUND, MADE_INFO
 from aed.data.source import load_source
 from aed.ontology.labels import load_label_map
@@ -32,7 +31,7 @@ def test_every_sound_has_its_clips_and_a_meaning() -> None:
     counts = Counter(label for clip in loaded.clips for label in clip.labels)
     assert set(counts.values()) == {CLIPS_PER_SOUND}
     assert len(loaded.clips) == MADE_INFO.clips
-    assert set(load_label_map("made").labels) == {*counts, *SCENE_ONLY_OTHER_SOUNDS, "silence"}
+    assert set(load_label_map("made").labels) == {*counts, "silence"}
 
 
 def test_the_household_tree_has_a_node_for_what_a_household_is_to_be_told_of() -> None:
