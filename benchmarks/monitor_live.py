@@ -164,10 +164,8 @@ def _cpu_seconds(process: int) -> float:
 
 def _switches(process: int) -> int:
     """How often a thread of a process went to sleep."""
-    status = (task / "status" for task in Path(f"/proc/{process}/task").iterdir())
-    return sum(
-        int(found.group(1)) for each in status if (found := re.search(r"\nvoluntary.*:\s*(\d+)", each.read_text()))
-    )
+    texts = [(task / "status").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
+    return sum(int(count) for text in texts for count in re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.M))
 
 
 def _children(process: int) -> list[int]:
