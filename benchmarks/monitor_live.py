@@ -36,7 +36,7 @@ from benchmarks.monitor_replay import RATE_HZ, write_loop
 PROJECT = Path(__file__).resolve().parents[1]
 WARM_UP_SECONDS = 15.0
 """Until everything is imported, connected and has been called once."""
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 SERVED_SECONDS = 0.05
 """What the served stream brings at a time."""
 
