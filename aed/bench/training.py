@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from unittest.mock import patch
 
 import numpy as np
@@ -108,7 +111,8 @@ class _Watch:
         self.seconds += sign * time.perf_counter()
         self.core_seconds += sign * time.process_time()
 
-    def batches(self) -> patch:  # type: ignore[type-arg]
+    @contextmanager
+    def batches(self) -> Iterator[None]:
         """Time every batch that is made; the loop makes them itself, so it waits as long as that takes."""
         make = StepBatches.__getitem__
 
@@ -118,7 +122,8 @@ class _Watch:
             self.waiting_seconds += (time.perf_counter() - began) * (step >= self._first)
             return batch
 
-        return patch.object(StepBatches, "__getitem__", timed)
+        with patch.object(StepBatches, "__getitem__", timed):
+            yield
 
 
 def _write_clips(folder: Path) -> Path:
@@ -155,4 +160,4 @@ def _recipe(manifest: Path, size: Size, steps: int) -> Recipe:
 
 if __name__ == "__main__":
     named, number = sys.argv[1:]
-    print(json.dumps(asdict(measure_training(named, int(number)))))  # type: ignore[arg-type]
+    print(json.dumps(asdict(measure_training(cast(Size, named), int(number)))))
