@@ -2,6 +2,10 @@
 
 A full queue loses its oldest message, and says how many it lost. What must not be lost is not entrusted to the bus but
 to the store, where every sink finds what it has still to tell; the bus only wakes it.
+
+To wake a thread costs more than most of what it then does. So a subscriber may ask for some kinds quietly: they wait
+with the others and wake nobody. Levels come many times a second, and are published only where somebody wants them; the
+newest of each source is always there to be asked for.
 """
 
 from __future__ import annotations
@@ -23,22 +27,24 @@ class Subscription:
     Args:
         kinds: Which messages it wants.
         longest: Most messages that wait.
+        quietly: Those among the kinds that do not wake a `take` that waits.
     """
 
-    def __init__(self, kinds: tuple[type[Message], ...], longest: int) -> None:
-        self._kinds, self._waiting = kinds, deque[Message](maxlen=longest)
+    def __init__(self, kinds: tuple[type[Message], ...], longest: int, quietly: tuple[type[Message], ...] = ()) -> None:
+        self.kinds, self._quietly, self._waiting = kinds, quietly, deque[Message](maxlen=longest)
         self._ready = threading.Condition()
         self._is_closed = False
         self.num_dropped = 0
 
     def offer(self, message: Message) -> None:
         """Add a message, if it is wanted, in place of the oldest where the queue is full."""
-        if not isinstance(message, self._kinds):
+        if not isinstance(message, self.kinds):
             return
         with self._ready:
             self.num_dropped += len(self._waiting) == self._waiting.maxlen
             self._waiting.append(message)
-            self._ready.notify()
+            if not isinstance(message, self._quietly):
+                self._ready.notify()
 
     def take(self, timeout_seconds: float | None = None) -> Message | None:
         """Return the oldest message, waiting for one; None when the time is over or the subscription closed."""
@@ -64,6 +70,20 @@ class Bus:
     def __init__(self) -> None:
         self._subscriptions: tuple[Subscription, ...] = ()
         self._lock = threading.Lock()
+        self._levels_dbfs: dict[str, float] = {}
+
+    @property
+    def levels_dbfs(self) -> dict[str, float]:
+        """Newest level of each source that was ever heard, in dBFS."""
+        return self._levels_dbfs.copy()
+
+    def note_level(self, source: str, level_dbfs: float) -> None:
+        """Say how loud a source is just now."""
+        self._levels_dbfs[source] = level_dbfs
+
+    def is_wanted(self, kind: type[Message]) -> bool:
+        """Return whether anybody would get a message of that kind."""
+        return any(kind in subscription.kinds for subscription in self._subscriptions)
 
     def publish(self, message: Message) -> None:
         """Hand on a message; never waits."""
@@ -71,9 +91,11 @@ class Bus:
             subscription.offer(message)
 
     @contextmanager
-    def subscribe(self, *kinds: type[Message], longest: int = LONGEST_QUEUE) -> Iterator[Subscription]:
-        """Yield a queue of the messages of some kinds from now on, all by default."""
-        subscription = Subscription(kinds or Message.__args__, longest)
+    def subscribe(
+        self, *kinds: type[Message], quietly: tuple[type[Message], ...] = (), longest: int = LONGEST_QUEUE
+    ) -> Iterator[Subscription]:
+        """Yield a queue of the messages of some kinds from now on, all by default; see `Subscription`."""
+        subscription = Subscription(kinds or Message.__args__, longest, quietly)
         with self._lock:
             self._subscriptions += (subscription,)
         try:

@@ -31,7 +31,8 @@ from aed.scorer.protocol import Scorer
 
 WATCH_EVERY_SECONDS = 1.0
 RETENTION_EVERY_SECONDS = 600.0
-_POLL_SECONDS = 0.1
+_LOOK_EVERY_SECONDS = 1.0
+"""Some systems hand on Ctrl-C only between two waits."""
 
 
 class Teller(Protocol):
@@ -110,7 +111,7 @@ class Monitor:
         )
         self._retention = Retention(config.retention, store, self.clips_folder, bus, LEAST_FREE_BYTES)
         self._listeners: dict[str, Listener] = {}
-        self._closing = threading.Event()
+        self._closing, self._has_news = threading.Event(), threading.Event()
         self._is_started = False
         self._watchman = threading.Thread(target=self._watch, name="watchman", daemon=True)
         self.warnings = [policy.warning] if policy.warning and config.clips.keep != "none" else []
@@ -172,17 +173,13 @@ class Monitor:
 
     def wait(self) -> None:
         """Return when all sources have ended, or when it is closed."""
-        while not self._closing.wait(_POLL_SECONDS):
-            listeners = self.listeners
-            for listener in listeners:
-                if listener.defect is not None:
-                    raise listener.defect
-            if listeners and all(listener.has_ended for listener in listeners):
-                return
+        while not self._is_over():
+            self._has_news.wait(_LOOK_EVERY_SECONDS)
+            self._has_news.clear()
 
     def close(self) -> None:
         """Stop listening, write down what lasts, and let everybody tell it."""
-        self._closing.set()
+        self.stop()
         for listener in self._listeners.values():
             listener.begin_to_close()
         for listener in self._listeners.values():
@@ -196,12 +193,20 @@ class Monitor:
     def stop(self) -> None:
         """Ask `wait` to return; may be called by a signal's handler."""
         self._closing.set()
+        self._has_news.set()
+
+    def _is_over(self) -> bool:
+        listeners = self.listeners
+        for listener in listeners:
+            if listener.defect is not None:
+                raise listener.defect
+        return self._closing.is_set() or (bool(listeners) and all(listener.has_ended for listener in listeners))
 
     def _add(self, name: str, open_it: OpenSource | None, first: Source | None) -> None:
         known = self._listeners.get(name)
         if known is not None and not known.has_ended:
             raise ConfigError(f"there are two sources called '{name}': give one of them another name")
-        listener = Listener(self._parts, name, open_it, first, self._started_at)
+        listener = Listener(self._parts, name, open_it, first, self._started_at, on_end=self._has_news.set)
         self._listeners[name] = listener
         if self._is_started:
             listener.start()

@@ -23,19 +23,20 @@ FAINTER_DB = 15.0
 
 
 class DeafWatch:
-    """Watches the level of one source."""
+    """Watches the level of one source.
+
+    Attributes:
+        usual_dbfs: The usual quiet level; None before it is known.
+        is_deaf: Whether it came back and hears no more.
+    """
 
     def __init__(self) -> None:
         self._usual: deque[float] = deque(maxlen=USUAL_KEPT)
+        self.usual_dbfs: float | None = None
         self._quietest, self._num_frames = 0.0, 0
         self._trial_frames: int | None = None
         self._loudest_dbfs = 0.0
         self.is_deaf = False
-
-    @property
-    def usual_dbfs(self) -> float | None:
-        """The usual quiet level; None before it is known."""
-        return median(self._usual) if len(self._usual) >= LEAST_KNOWN else None
 
     def reconnected(self) -> None:
         """The source came back: from now on it is on trial."""
@@ -67,4 +68,5 @@ class DeafWatch:
         self._num_frames += 1
         if self._num_frames * FRAME_SECONDS >= USUAL_EVERY_SECONDS:
             self._usual.append(self._quietest)
+            self.usual_dbfs = median(self._usual) if len(self._usual) >= LEAST_KNOWN else None
             self._num_frames = 0

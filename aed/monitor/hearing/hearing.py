@@ -38,8 +38,9 @@ from aed.scorer.protocol import Scorer
 from aed.timebase import samples_from_seconds
 
 LOUD_NAME = "Loud sound"
-LEVEL_EVERY_SECONDS = 0.08
-"""At most so often a level is shown, by the clock: a recording at full speed brings thousands a second."""
+LEVEL_EVERY_SECONDS = 0.9 * PIECE_SECONDS
+"""At most so often a level is shown, by the clock: of a live source for each piece, also where they come in
+bursts; a recording at full speed would bring thousands a second."""
 HISTORY_SECONDS = 120.0
 """How far back probabilities and levels are known; what is told later than that is judged by its score alone."""
 TOLD_KEPT = 50
@@ -109,7 +110,7 @@ class Hearing:
         self._loud_open: OpenSound | None = None
         self._frames: deque[tuple[float, float]] = deque()
         self._told: deque[OpenSound] = deque(maxlen=TOLD_KEPT)
-        self._shown_at, self._shown_dbfs = 0.0, -np.inf
+        self._show_due, self._shown_dbfs = 0.0, -np.inf
 
     @property
     def seconds_seen(self) -> float:
@@ -121,13 +122,9 @@ class Hearing:
         """The last probabilities."""
         return self._rows
 
-    @property
-    def level_dbfs(self) -> float:
-        """Level of the last tenth of a second."""
-        return self._levels.level_dbfs
-
-    def push(self, samples: np.ndarray) -> None:
-        """Hear samples, `(samples,)`, any length."""
+    def push(self, samples: np.ndarray) -> list[float]:
+        """Hear samples, `(samples,)`, any length; returns the level of each tenth of a second that is whole now."""
+        levels_dbfs: list[float] = []
         for start in range(0, len(samples), self._piece_samples):
             piece = samples[start : start + self._piece_samples]
             clean = without_nan(piece)
@@ -139,6 +136,8 @@ class Hearing:
             self._clock.mark(self._stream.seconds_seen)
             self._take(heard, is_new=self._rows.end_seconds != known_seconds)
             self._show(frames)
+            levels_dbfs.extend(level for _, level in frames)
+        return levels_dbfs
 
     def gap(self, seconds: float) -> None:
         """Say that so much was lost here."""
@@ -314,16 +313,20 @@ class Hearing:
         """Publish the level, not more often than anybody can see."""
         if not frames:
             return
+        bus, now = self._parts.keeper.bus, time.monotonic()
         self._shown_dbfs = max(self._shown_dbfs, *(level for _, level in frames))
-        now = time.monotonic()
-        if now - self._shown_at < LEVEL_EVERY_SECONDS:
+        if now < self._show_due:
             return
-        message = LevelMessage(
+        bus.note_level(self._source, self._shown_dbfs)
+        if bus.is_wanted(LevelMessage):
+            bus.publish(self._level_message())
+        self._show_due, self._shown_dbfs = max(self._show_due + LEVEL_EVERY_SECONDS, now), -np.inf
+
+    def _level_message(self) -> LevelMessage:
+        return LevelMessage(
             source=self._source,
             time=self._clock.utc(self._stream.seconds_seen),
             level_dbfs=self._shown_dbfs,
             spectrum_db=self._levels.spectrum_db(),
             probabilities=self._rows.newest,
         )
-        self._shown_at, self._shown_dbfs = now, -np.inf
-        self._parts.keeper.bus.publish(message)

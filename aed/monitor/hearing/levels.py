@@ -14,6 +14,8 @@ FRAME_SECONDS = 0.1
 QUIETEST_DBFS = -120.0
 """Exact zeros have no level; the noise of 24 bits is at -146, that of 16 bits at -98."""
 NUM_BANDS = 32
+SEEN_FRAMES = 2
+"""So many frames at most make one spectrum: those between two looks at a live source."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 8000.0
 """Of the spectrum: from mains hum to the highest partials that a household's sounds are known by."""
 _SINE_FACTOR = np.sqrt(2.0)
@@ -32,17 +34,15 @@ class LevelMeter:
         self._rate_hz, self._cutter = rate_hz, FrameCutter(samples_from_seconds(FRAME_SECONDS, rate_hz))
         self._levels: deque[tuple[float, float]] = deque(maxlen=round(kept_seconds / FRAME_SECONDS))
         self._num_frames, self._lost_seconds = 0, 0.0
-        self.frame = np.zeros(0, dtype=np.float32)
-        self.level_dbfs = QUIETEST_DBFS
+        self._unseen: deque[np.ndarray] = deque(maxlen=SEEN_FRAMES)
 
     def push(self, samples: np.ndarray) -> list[tuple[float, float]]:
         """Add `(samples,)`; returns the new frames as where each ends in seconds and its level in dBFS."""
         new = []
         for frame in self._cutter.push(samples):
             self._num_frames += 1
-            self.frame, self.level_dbfs = frame.copy(), level_dbfs(frame)
-            end_seconds = self._lost_seconds + self._num_frames * FRAME_SECONDS
-            new.append((end_seconds, self.level_dbfs))
+            self._unseen.append(frame.copy())
+            new.append((self._lost_seconds + self._num_frames * FRAME_SECONDS, level_dbfs(frame)))
         self._levels.extend(new)
         return new
 
@@ -56,10 +56,16 @@ class LevelMeter:
         return max(inside, default=QUIETEST_DBFS)
 
     def spectrum_db(self) -> np.ndarray:
-        """Return the mel spectrum of the last frame, `(band,)` float32 in dB relative to full scale."""
-        if len(self.frame) == 0:
+        """Return the mel spectrum since the last call, `(band,)` float32 in dB relative to full scale.
+
+        Of each band the loudest of the last few frames; quiet where there is no frame.
+        """
+        frames = list(self._unseen)
+        self._unseen.clear()
+        if not frames:
             return np.full(NUM_BANDS, QUIETEST_DBFS, dtype=np.float32)
-        return mel_spectrum_db(self.frame, self._rate_hz)
+        spectrum_db: np.ndarray = mel_spectrum_db(np.stack(frames), self._rate_hz).max(axis=0)
+        return spectrum_db
 
 
 def level_dbfs(samples: np.ndarray) -> float:
@@ -69,10 +75,10 @@ def level_dbfs(samples: np.ndarray) -> float:
 
 
 def mel_spectrum_db(frame: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Return the mel spectrum of `(samples,)`, `(band,)` float32 in dB relative to a sine at full scale."""
-    window = _window(len(frame))
-    amplitudes = np.abs(np.fft.rfft(frame * window))
-    power = _bands(len(frame), rate_hz) @ np.square(amplitudes)
+    """Return the mel spectrum of `(..., samples)`, `(..., band)` float32 in dB relative to a sine at full scale."""
+    num_samples = frame.shape[-1]
+    amplitudes = np.abs(np.fft.rfft(frame * _window(num_samples)))
+    power = np.square(amplitudes) @ _bands(num_samples, rate_hz).T
     decibels: np.ndarray = 10 * np.log10(np.maximum(power, 10 ** (QUIETEST_DBFS / 10)))
     return decibels.astype(np.float32)
 

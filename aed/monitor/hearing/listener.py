@@ -45,6 +45,7 @@ class Listener:
         open_source: Opens it, again and again; None where it is over for good once it ends.
         first: The source, where it is open already.
         started_at: When a recording began, UTC; now where None.
+        on_end: Called, in its thread, when it has ended.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Listener:
         open_source: OpenSource | None,
         first: Source | None = None,
         started_at: datetime | None = None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self._parts, self._open_source, self._source = name, parts, open_source, first
-        self._started_at = started_at
+        self._started_at, self._on_end = started_at, on_end
         self._hearing: Hearing | None = None
         self._clock: StreamClock | None = None
         self._resampler: Resampler | None = None
@@ -124,6 +126,7 @@ class Listener:
         finally:
             self.has_ended = True
             self._say(SourceState.ENDED, self.message)
+            self._on_end()
 
     def _listen_for_good(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -175,8 +178,9 @@ class Listener:
         self._heard_at = now
         if self._is_lost or self.state is SourceState.STARTING:
             self._find(lost_seconds)
-        hearing.push(piece.samples if self._resampler is None else self._resampler.push(piece.samples))
-        self._watch_level(hearing.level_dbfs)
+        samples = piece.samples if self._resampler is None else self._resampler.push(piece.samples)
+        for level_dbfs in hearing.push(samples):
+            self._watch_level(level_dbfs)
         if source.is_live:
             hearing.compare_clock(now - self._began_at)
         self._parts.keeper.retry()

@@ -59,6 +59,8 @@ class Keeper:
 
     def retry(self) -> None:
         """Try again to write what is waiting, now and then; to be called often."""
+        if not self._waiting:
+            return
         with self._lock:
             if self._waiting and time.monotonic() - self._tried_at >= RETRY_SECONDS:
                 self._write_waiting()

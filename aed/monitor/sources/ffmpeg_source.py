@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO
 
 import numpy as np
 
 from aed.errors import AudioError
-from aed.monitor.sources.piece_queue import PieceQueue
 from aed.monitor.sources.source import PIECE_SECONDS, Piece
 from aed.timebase import samples_from_seconds, seconds_from_samples
 
@@ -27,12 +29,16 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 """Between two attempts; doubled each time, back to the first one as soon as something comes. Short, so that little is
 lost once the stream is back; an attempt costs next to nothing."""
 _BYTES_PER_SAMPLE = 4
+_PIPE_BYTES = 1 << 20
+"""Sound that waits where the monitor is busy, a quarter of a minute; more than Linux gives everybody is refused."""
 _AT_ONCE = ("-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "32768", "-analyzeduration", "1000000")
 """By itself ffmpeg looks at five seconds, or five megabytes, of a stream before it hands on the first sample."""
 
 
 class FfmpegSource:
     """A stream that ffmpeg reads.
+
+    ffmpeg hands on whole pieces, and who listens reads them itself: between the two there is nothing but the pipe.
 
     Args:
         name: What it is called.
@@ -50,10 +56,11 @@ class FfmpegSource:
         if program is None:
             raise AudioError(f"listening to {name} takes the program ffmpeg, which is not installed: install it")
         self.name, self.rate_hz = name, rate_hz
+        self._piece_samples = samples_from_seconds(PIECE_SECONDS, rate_hz)
         *options, address = arguments
-        self._command = [program, "-nostdin", "-loglevel", "error", *_AT_ONCE, *options, "-i", address]
-        self._command += ["-vn", "-f", "f32le", "-ac", "1", "-ar", str(rate_hz), "-flush_packets", "1", "-"]
-        self._queue = PieceQueue(PIECE_SECONDS)
+        pieces = f"aresample={rate_hz},asetnsamples=n={self._piece_samples}:p=0"
+        self._command = [program, "-nostdin", "-loglevel", "error", *_AT_ONCE, *options, "-i", address, "-vn"]
+        self._command += ["-af", pieces, "-f", "f32le", "-ac", "1", "-ar", str(rate_hz), "-flush_packets", "1", "-"]
         self._closed = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words = ""
@@ -65,50 +72,74 @@ class FfmpegSource:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the pieces as they come, until closed; see `Source.pieces`."""
-        threading.Thread(target=self._keep_connected, name=f"ffmpeg {self.name}", daemon=True).start()
-        return self._queue.pieces()
+        pause: float = FIRST_PAUSE_SECONDS
+        lost_since: float | None = None
+        while not self._closed.is_set():
+            heard_until = yield from self._listen_once(lost_since)
+            pause = FIRST_PAUSE_SECONDS if heard_until is not None else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            lost_since = heard_until if heard_until is not None else lost_since
+            self._closed.wait(pause)
 
     def close(self) -> None:
         """End the process and the pieces."""
         self._closed.set()
-        self._stop()
+        process = self._process
+        if process is not None:
+            _end(process)
 
-    def _keep_connected(self) -> None:
-        pause: float = FIRST_PAUSE_SECONDS
-        lost_since: float | None = None
-        while not self._closed.is_set():
-            heard_until = self._listen_once(lost_since)
-            pause = FIRST_PAUSE_SECONDS if heard_until is not None else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            lost_since = heard_until if heard_until is not None else lost_since
-            self._closed.wait(pause)
-        self._queue.close()
-
-    def _listen_once(self, lost_since: float | None) -> float | None:
+    def _listen_once(self, lost_since: float | None) -> Generator[Piece, None, float | None]:
         """Listen until the connection ends; returns when the last sample came, None where none did."""
-        piece_samples = samples_from_seconds(PIECE_SECONDS, self.rate_hz)
         with subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             self._process = process
-            assert process.stdout is not None
-            assert process.stderr is not None
-            heard_until: float | None = None
-            watchdog = _Watchdog(process)
-            while data := process.stdout.read(piece_samples * _BYTES_PER_SAMPLE):
+            if self._closed.is_set():  # while it was started
+                _end(process)
+            try:
+                heard_until = yield from self._read(process, lost_since)
+                assert process.stderr is not None
+                self._last_words = process.stderr.read().decode(errors="replace").strip()
+            finally:
+                _end(process)
+        self._process = None
+        return heard_until
+
+    def _read(self, process: subprocess.Popen[bytes], lost_since: float | None) -> Generator[Piece, None, float | None]:
+        assert process.stdout is not None
+        _widen(process.stdout)
+        heard_until: float | None = None
+        with _watched(process) as watchdog:
+            while data := process.stdout.read(self._piece_samples * _BYTES_PER_SAMPLE):
+                watchdog.rest()
                 now = time.monotonic()
                 samples = np.frombuffer(data[: len(data) // _BYTES_PER_SAMPLE * _BYTES_PER_SAMPLE], dtype="<f4")
                 seconds = seconds_from_samples(len(samples), self.rate_hz)
                 is_new = heard_until is None and lost_since is not None
-                self._queue.wait_and_put(samples, max(0.0, now - seconds - (lost_since or 0.0)) if is_new else 0.0)
+                yield Piece(samples, max(0.0, now - seconds - (lost_since or 0.0)) if is_new else 0.0)
                 heard_until = now
-                watchdog.feed(time.monotonic())
-            watchdog.stop()
-            self._last_words = process.stderr.read().decode(errors="replace").strip()
-        self._process = None
+                watchdog.expect(PATIENCE_SECONDS)
         return heard_until
 
-    def _stop(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.kill()
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Give the pipe more room, where that can be had."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+@contextmanager
+def _watched(process: subprocess.Popen[bytes]) -> Iterator[_Watchdog]:
+    watchdog = _Watchdog(process)
+    try:
+        yield watchdog
+    finally:
+        watchdog.stop()
 
 
 class _Watchdog:
@@ -120,19 +151,24 @@ class _Watchdog:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process, self._is_over = process, threading.Event()
-        self._patient_until = time.monotonic() + CONNECT_SECONDS
+        self.expect(CONNECT_SECONDS)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def feed(self, now: float) -> None:
-        """Something came."""
-        self._patient_until = now + PATIENCE_SECONDS
+    def expect(self, patience_seconds: float) -> None:
+        """Something must come within that time."""
+        self._patient_until = time.monotonic() + patience_seconds
+
+    def rest(self) -> None:
+        """Something came, and nobody waits for more just now."""
+        self._patient_until = float("inf")
 
     def stop(self) -> None:
         """The process ended by itself."""
         self._is_over.set()
 
     def _watch(self) -> None:
-        while not self._is_over.wait(PATIENCE_SECONDS / 10):
-            if time.monotonic() > self._patient_until:
-                self._process.kill()
+        """Sleep until the patience of now would end, and look whether something came meanwhile."""
+        while (left_seconds := self._patient_until - time.monotonic()) > 0:
+            if self._is_over.wait(min(left_seconds, PATIENCE_SECONDS)):
                 return
+        self._process.kill()

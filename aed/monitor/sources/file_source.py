@@ -7,10 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from aed.audio.read import inspect, stream_at_own_rate
 from aed.errors import ConfigError
 from aed.monitor.sources.source import PIECE_SECONDS, Piece
-from aed.timebase import seconds_from_samples
+from aed.timebase import samples_from_seconds, seconds_from_samples
+
+READ_SECONDS = 2.0
+"""A call of the decoder costs more than what it decodes of a tenth of a second."""
 
 
 class FileSource:
@@ -37,7 +42,7 @@ class FileSource:
     def pieces(self) -> Iterator[Piece]:
         """Yield the pieces of the recording when it is their time; see `Source.pieces`."""
         started, played_samples = time.monotonic(), 0
-        for samples in stream_at_own_rate(self._info, PIECE_SECONDS):
+        for samples in self._cut():
             played_samples += len(samples)
             if self._speed is not None:
                 due = started + seconds_from_samples(played_samples, self.rate_hz) / self._speed
@@ -45,6 +50,12 @@ class FileSource:
             if self._closed.is_set():
                 return
             yield Piece(samples)
+
+    def _cut(self) -> Iterator[np.ndarray]:
+        step = max(1, samples_from_seconds(PIECE_SECONDS, self.rate_hz))
+        for block in stream_at_own_rate(self._info, READ_SECONDS):
+            for start in range(0, len(block), step):
+                yield block[start : start + step]
 
     def close(self) -> None:
         """End the playing."""

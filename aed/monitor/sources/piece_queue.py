@@ -1,10 +1,9 @@
-"""A bounded queue between who hears (a callback, a thread) and who listens."""
+"""A bounded queue between who hears (a callback that must not wait) and who listens."""
 
 from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from contextlib import suppress
 
 import numpy as np
 
@@ -35,14 +34,6 @@ class PieceQueue:
             self._lost_seconds = 0.0
         except queue.Full:
             self._lost_seconds = lost + seconds
-
-    def wait_and_put(self, samples: np.ndarray, lost_seconds: float = 0.0) -> None:
-        """Add samples, `(samples,)` float32, when there is room, unless the queue is closed before."""
-        is_there = False
-        while not is_there and not self._is_closed:
-            with suppress(queue.Full):
-                self._queue.put(Piece(samples, lost_seconds), timeout=_POLL_SECONDS)
-                is_there = True
 
     def close(self) -> None:
         """End the pieces: those that are still there come, then no more."""

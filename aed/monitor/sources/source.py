@@ -18,8 +18,8 @@ import numpy as np
 
 from aed.errors import ConfigError
 
-PIECE_SECONDS = 0.1
-"""What a live source hands on at a time: short beside the delay of a detector, long beside the cost of a call."""
+PIECE_SECONDS = 0.2
+"""What a live source hands on at a time: short beside the delay of a detector, long beside the cost of waking."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from aed.errors import StorageError
-from aed.monitor.bus import Bus
+from aed.monitor.bus import Bus, Subscription
 from aed.monitor.memory.store import Errand, Store
 from aed.monitor.messages import EventMessage, EventStage, HealthMessage, SourceMessage
 from aed.monitor.telling.message_json import event_to_dict, to_json
 
 CONSOLE = "console"
-_LOOK_EVERY_SECONDS = 1.0
+_LOOK_EVERY_SECONDS = 10.0
+"""What could not be struck off is tried again; for all else the bus wakes it."""
 _CLOSE_SECONDS = 10.0
 
 
@@ -39,26 +41,30 @@ class Console:
     ) -> None:
         self._store, self._bus, self._is_json, self._out, self._err = store, bus, is_json, out, err
         self._closing = threading.Event()
+        self._stack = ExitStack()
+        self._news: Subscription | None = None
         self._thread = threading.Thread(target=self._run, name=CONSOLE, daemon=True)
 
     def start(self) -> None:
         """Begin to tell."""
+        self._news = self._stack.enter_context(self._bus.subscribe(EventMessage, HealthMessage, SourceMessage))
         self._thread.start()
 
     def close(self) -> None:
         """Tell what is left, and end."""
         self._closing.set()
+        self._stack.close()
         self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
-        with self._bus.subscribe(EventMessage, HealthMessage, SourceMessage) as subscription:
-            while not self._closing.is_set():
-                self._tell_all()
-                message = subscription.take(_LOOK_EVERY_SECONDS / 10)
-                while message is not None:
-                    self._say(message)
-                    message = subscription.take(0)
+        assert self._news is not None
+        while not self._closing.is_set():
             self._tell_all()
+            message = self._news.take(_LOOK_EVERY_SECONDS)
+            while message is not None:
+                self._say(message)
+                message = self._news.take(0)
+        self._tell_all()
 
     def _tell_all(self) -> None:
         while errands := self._store.errands(CONSOLE):

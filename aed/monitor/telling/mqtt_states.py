@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from aed.errors import TellingError
 from aed.monitor.bus import Bus
-from aed.monitor.messages import HealthMessage, LevelMessage, SourceMessage, SourceState
+from aed.monitor.messages import HealthMessage, LevelMessage, Message, SourceMessage, SourceState
 from aed.monitor.telling.message_json import to_json
 from aed.monitor.telling.mqtt_link import OFFLINE, ONLINE, MqttLink, Publication
 from aed.monitor.telling.mqtt_topics import Topics
@@ -25,6 +25,7 @@ _FULL_SCALE_16_BITS = 32768.0
 _SINE_RMS = 2.0**-0.5
 """Levels are relative to a sine at full scale, whose root mean square is that of its peak."""
 _WAIT_SECONDS = 0.5
+"""So long a level may wait to be looked at."""
 _JOIN_SECONDS = 2.0
 
 
@@ -36,7 +37,7 @@ class _SourceNow:
     lost_seconds: float = 0.0
     message: str = ""
     complaints: dict[str, str] = field(default_factory=dict)
-    loudest_dbfs: float = LOWEST_DBFS
+    loudest_dbfs: float | None = None
     level_due: float = 0.0
 
     @property
@@ -63,7 +64,10 @@ class MqttStates:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._stack = ExitStack()
-        self._subscription = self._stack.enter_context(bus.subscribe(LevelMessage, HealthMessage, SourceMessage))
+        self._wait_seconds = min(_WAIT_SECONDS, level_every_seconds or _WAIT_SECONDS)
+        self._subscription = self._stack.enter_context(
+            bus.subscribe(LevelMessage, HealthMessage, SourceMessage, quietly=(LevelMessage,))
+        )
         self._thread = threading.Thread(target=self._run, name="mqtt states", daemon=True)
 
     def start(self) -> None:
@@ -88,22 +92,33 @@ class MqttStates:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            message = self._subscription.take(_WAIT_SECONDS)
-            if isinstance(message, LevelMessage):
-                self._hear_level(message)
-            elif isinstance(message, HealthMessage | SourceMessage):
-                self._hear_state(message)
+            message = self._subscription.take(self._wait_seconds)
+            while message is not None:
+                self._hear(message)
+                message = self._subscription.take(0)
+            self._tell_levels()
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, LevelMessage):
+            self._hear_level(message)
+        elif isinstance(message, HealthMessage | SourceMessage):
+            self._hear_state(message)
 
     def _hear_level(self, message: LevelMessage) -> None:
         now = self._of(message.source)
         if now.state == SourceState.STARTING:  # its own message was lost: who yields levels listens
             self._hear_state(SourceMessage(message.source, message.time, SourceState.LISTENING, now.lost_seconds, ""))
-        now.loudest_dbfs = max(now.loudest_dbfs, message.level_dbfs)
-        if self._level_every_seconds is not None and time.monotonic() >= now.level_due:
-            for publication in self._levels(message.source, now.loudest_dbfs):
-                self._link.publish_if_connected(publication)
-            now.level_due = time.monotonic() + self._level_every_seconds
-            now.loudest_dbfs = LOWEST_DBFS
+        now.loudest_dbfs = max(LOWEST_DBFS if now.loudest_dbfs is None else now.loudest_dbfs, message.level_dbfs)
+
+    def _tell_levels(self) -> None:
+        if self._level_every_seconds is None:
+            return
+        for source, now in list(self._now.items()):
+            if now.loudest_dbfs is not None and time.monotonic() >= now.level_due:
+                for publication in self._levels(source, now.loudest_dbfs):
+                    self._link.publish_if_connected(publication)
+                now.level_due = time.monotonic() + self._level_every_seconds
+                now.loudest_dbfs = None
 
     def _hear_state(self, message: HealthMessage | SourceMessage) -> None:
         with self._lock:

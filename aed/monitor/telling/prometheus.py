@@ -32,7 +32,6 @@ from aed.monitor.messages import (
     EventMessage,
     EventStage,
     HealthMessage,
-    LevelMessage,
     Message,
     SourceMessage,
     SourceState,
@@ -80,7 +79,7 @@ class PrometheusSink:
 
     def __init__(self, config: PrometheusConfig, store: Store, bus: Bus, sinks: Callable[[], Sequence[Sink]]) -> None:
         self._config, self._bus = config, bus
-        self._figures = _Figures()
+        self._figures = _Figures(bus)
         self._registry = _make_registry(_Collector(self._figures, store, sinks))
         self._stack = ExitStack()
         self._subscription: Subscription | None = None
@@ -111,9 +110,7 @@ class PrometheusSink:
         """
         if self._config.port is not None:
             self._serve(self._config.port)
-        self._subscription = self._stack.enter_context(
-            self._bus.subscribe(EventMessage, LevelMessage, HealthMessage, SourceMessage)
-        )
+        self._subscription = self._stack.enter_context(self._bus.subscribe(EventMessage, HealthMessage, SourceMessage))
         self._thread.start()
 
     def close(self) -> None:
@@ -145,11 +142,10 @@ class PrometheusSink:
 class _Figures:
     """The newest of everything, by source."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, bus: Bus) -> None:
+        self._bus, self._lock = bus, threading.Lock()
         self._events: Counter[tuple[str, str, str]] = Counter()
         self._counted: OrderedDict[str, None] = OrderedDict()
-        self._levels: dict[str, float] = {}
         self._states: dict[str, SourceMessage] = {}
         self._complaints: dict[tuple[str, str], bool] = {}
         self.num_missed = 0
@@ -160,11 +156,9 @@ class _Figures:
             self.num_missed = num_missed
             if isinstance(message, EventMessage):
                 self._note_event(message)
-            elif isinstance(message, LevelMessage):
-                self._levels[message.source] = message.level_dbfs
             elif isinstance(message, SourceMessage):
                 self._states[message.source] = message
-            else:
+            elif isinstance(message, HealthMessage):
                 self._complaints[message.source, message.complaint] = not message.is_over
 
     def _note_event(self, message: EventMessage) -> None:
@@ -194,7 +188,7 @@ class _Figures:
         with self._lock:
             for labels, number in self._events.items():
                 events.add_metric(list(labels), number)
-            for source, dbfs in self._levels.items():
+            for source, dbfs in self._bus.levels_dbfs.items():
                 level.add_metric([source], dbfs)
             for source, message in self._states.items():
                 lost.add_metric([source], message.lost_seconds)

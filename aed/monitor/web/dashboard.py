@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aed.monitor.web.live import LiveHub
     from aed.monitor.web.parts import Parts
+    from aed.monitor.web.server import Server
 
 SPARE_CONNECTIONS = 32
 """Besides open pages and microphones: a browser opens six at a time to load the page."""
@@ -37,7 +38,7 @@ class Dashboard:
 
     def __init__(self, parts: Parts, config: WebConfig) -> None:
         self._parts, self._config = parts, config
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._hub: LiveHub | None = None
         self._thread: threading.Thread | None = None
         self._port = config.port
@@ -59,13 +60,12 @@ class Dashboard:
             MissingExtraError: The extra "monitor" is not installed.
         """
         try:
-            import uvicorn
-
             from aed.monitor.web.app import create_app
+            from aed.monitor.web.server import Server
         except ImportError as error:
             raise missing_extra("The dashboard", "monitor") from error
         app = create_app(self._parts, self._config)
-        self._server = uvicorn.Server(self._server_config(app))
+        self._server = Server(self._server_config(app))
         listening = self._listen()
         self._hub = app.state.hub
         self._hub.start()
@@ -80,7 +80,7 @@ class Dashboard:
         if self._hub is not None:
             self._hub.close()
         if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+            self._server.stop()
             self._thread.join(_CLOSE_SECONDS)
 
     def _listen(self) -> socket.socket:
@@ -131,7 +131,7 @@ class Dashboard:
         return config
 
 
-def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+def _wait_until_started(server: Server, thread: threading.Thread) -> None:
     while not server.started and thread.is_alive():
         time.sleep(_POLL_SECONDS)
     if not server.started:

@@ -1,7 +1,8 @@
 """What happens, told to every open page at once, as server-sent events.
 
-One thread takes from the bus and writes each message once, whatever the number of pages. Each page has a bounded queue
-of its own: one that cannot keep up loses the oldest, is told how many, and delays nobody.
+One thread takes from the bus and writes each message once, whatever the number of pages. Levels, which come many times
+a second, wake no thread: as long as a page is open, the event loop fetches those of all sources at once. Each page has
+a bounded queue of its own: one that cannot keep up loses the oldest, is told how many, and delays nobody.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from aed.monitor.bus import Bus
+from aed.monitor.bus import Bus, Subscription
 from aed.monitor.memory.store import Store
 from aed.monitor.messages import EventMessage, EventStage, HealthMessage, LevelMessage, Message, SourceMessage
 from aed.monitor.web.source_board import SourceBoard
@@ -27,7 +28,8 @@ LONGEST_QUEUE = 240
 HEARTBEAT_SECONDS = 10.0
 """Without anything else to say: a page that hears nothing for longer knows that the connection is dead."""
 RETRY_SECONDS = 2.0
-_POLL_SECONDS = 0.5
+LEVELS_EVERY_SECONDS = 0.2
+"""As often as a source brings one."""
 _HEARTBEAT = "event: still\ndata: here\n\n"
 _ENOUGH_VIEWERS = 503
 _NO_BUFFER = {"x-accel-buffering": "no"}
@@ -46,7 +48,7 @@ class Viewer:
     def __init__(self, longest: int = LONGEST_QUEUE) -> None:
         self._waiting = deque[str](maxlen=longest)
         self._lock, self._num_dropped, self._is_closed = threading.Lock(), 0, False
-        self._ready, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._ready, self._loop, self._home = asyncio.Event(), asyncio.get_running_loop(), threading.get_ident()
 
     def offer(self, text: str) -> None:
         """Add a message, in place of the oldest where the queue is full; from any thread, never waits."""
@@ -80,7 +82,9 @@ class Viewer:
         return (sent_event("missed", {"messages": missed}) if missed else "") + text
 
     def _wake(self) -> None:
-        if not self._loop.is_closed():
+        if threading.get_ident() == self._home:
+            self._ready.set()
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._ready.set)
 
 
@@ -97,18 +101,19 @@ class LiveHub:
     def __init__(self, bus: Bus, store: Store, board: SourceBoard, most_viewers: int) -> None:
         self._bus, self._store, self._board, self._most_viewers = bus, store, board, most_viewers
         self._viewers: tuple[Viewer, ...] = ()
-        self._lock, self._is_closed = threading.Lock(), threading.Event()
-        self._is_listening = threading.Event()
+        self._lock, self._stack, self._levels_stack = threading.Lock(), ExitStack(), ExitStack()
+        self._news: Subscription | None = None
+        self._levels: Subscription | None = None
         self._thread = threading.Thread(target=self._hand_on, name="dashboard live", daemon=True)
 
     def start(self) -> None:
         """Begin; what is published from now on reaches the pages."""
+        self._news = self._stack.enter_context(self._bus.subscribe(EventMessage, HealthMessage, SourceMessage))
         self._thread.start()
-        self._is_listening.wait()
 
     def close(self) -> None:
         """End, and every page's stream too."""
-        self._is_closed.set()
+        self._stack.close()
         for viewer in self._viewers:
             viewer.close()
         if self._thread.is_alive():
@@ -135,19 +140,37 @@ class LiveHub:
                 )
             self._viewers += (viewer,)
         try:
+            self._watch_levels()
             yield viewer
         finally:
             with self._lock:
                 self._viewers = tuple(each for each in self._viewers if each is not viewer)
 
     def _hand_on(self) -> None:
-        with self._bus.subscribe() as subscription:
-            self._is_listening.set()
-            while not self._is_closed.is_set():
-                message = subscription.take(_POLL_SECONDS)
-                if message is not None:
-                    self._board.note(message)
-                    self._tell(message)
+        assert self._news is not None
+        while (message := self._news.take()) is not None or not self._news.is_closed:
+            if message is not None:
+                self._board.note(message)
+                self._tell(message)
+
+    def _watch_levels(self) -> None:
+        """Have the event loop of this thread hand on levels, from the first page on until there is none."""
+        if self._levels is None:
+            self._levels = self._levels_stack.enter_context(
+                self._bus.subscribe(LevelMessage, quietly=(LevelMessage,), longest=LONGEST_QUEUE)
+            )
+            self._hand_on_levels()
+
+    def _hand_on_levels(self) -> None:
+        assert self._levels is not None
+        while (message := self._levels.take(0)) is not None:
+            self._board.note(message)
+            self._tell(message)
+        if self._viewers:
+            asyncio.get_running_loop().call_later(LEVELS_EVERY_SECONDS, self._hand_on_levels)
+        else:
+            self._levels_stack.close()
+            self._levels = None
 
     def _tell(self, message: Message) -> None:
         if viewers := self._viewers:

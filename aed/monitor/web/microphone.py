@@ -15,12 +15,14 @@ import numpy as np
 
 from aed.errors import AudioError
 from aed.monitor.sources.piece_queue import PieceQueue
-from aed.monitor.sources.source import PIECE_SECONDS, Piece
+from aed.monitor.sources.source import Piece
 from aed.timebase import seconds_from_samples
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 192_000
+FRAME_SECONDS = 0.1
+"""What the page sends at a time."""
 LONGEST_FRAME_BYTES = 64 * 1024
-"""A third of a second of 32 bits at 48 kHz; the page sends a tenth."""
+"""A third of a second of 32 bits at 48 kHz."""
 MOST_SECONDS_AHEAD = 5.0
 """Of the clock: what a connection that stalled may catch up with. Whoever sends more is no microphone."""
 MOST_LOST_SECONDS = 24.0 * 3600.0
@@ -53,7 +55,7 @@ class BrowserSource:
 
     def __init__(self, name: str, rate_hz: int, sample_format: SampleFormat) -> None:
         self.name, self.rate_hz, self._format = name, rate_hz, sample_format
-        self._queue = PieceQueue(PIECE_SECONDS)
+        self._queue = PieceQueue(FRAME_SECONDS)
         self._started = time.monotonic()
         self._received_seconds, self._lost_seconds = 0.0, 0.0
         self._is_closed = False

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -14,9 +14,13 @@ from aed.monitor.web.access import COOKIE, COOKIE_SECONDS, Access
 
 STATIC = Path(__file__).parent / "static"
 _SEE_OTHER = 303
-_FORBIDDEN = 403
+_OK, _FORBIDDEN = 200, 403
 _ASK_AGAIN = {"cache-control": "no-cache"}
 """A browser asks whether its copy is still the newest: after an update nobody sees the old page."""
+_PLACE_OF_WRONG = "<!-- here stands what was wrong -->"
+_WRONG = (
+    '<p class="wrong" role="alert">This is not the token. It stands under <code>web.token</code> in the settings.</p>'
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,7 +47,7 @@ def page(token: str | None = None) -> Response:
 def login(request: Request, token: str | None = None) -> Response:
     """Return the form that asks for the token, or let in whoever brings it in the address."""
     access: Access = request.app.state.access
-    return FileResponse(STATIC / "login.html", headers=_ASK_AGAIN) if token is None else _enter(access, token)
+    return _form() if token is None else _enter(access, token)
 
 
 @router.post("/login")
@@ -60,9 +64,14 @@ def icon() -> Response:
     return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
 
+def _form(what_was_wrong: str = "", status: int = _OK) -> Response:
+    text = (STATIC / "login.html").read_text(encoding="utf-8").replace(_PLACE_OF_WRONG, what_was_wrong)
+    return HTMLResponse(text, status_code=status, headers=_ASK_AGAIN)
+
+
 def _enter(access: Access, token: str) -> Response:
     if not access.is_open and not access.knows(token):
-        return FileResponse(STATIC / "login_again.html", status_code=_FORBIDDEN, headers=_ASK_AGAIN)
+        return _form(_WRONG, _FORBIDDEN)
     response = RedirectResponse("./", status_code=_SEE_OTHER)
     if not access.is_open:
         response.set_cookie(

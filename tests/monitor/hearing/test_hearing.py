@@ -39,6 +39,7 @@ class Heard:
         self.health: list[HealthEvent] = []
         self.messages: list[Any] = []
         self.monitor.bus.publish = self.messages.append  # type: ignore[method-assign]
+        self.monitor.bus.is_wanted = lambda kind: True  # type: ignore[method-assign]
         self.hearing = Hearing(
             self.monitor.parts,
             "room",
@@ -220,11 +221,32 @@ def test_levels_are_shown_some_times_a_second_with_spectrum_and_probabilities(tm
     assert level.level_dbfs == pytest.approx(-6.0, abs=0.1)
     assert level.spectrum_db.max() == pytest.approx(-6.0, abs=2.5)
     assert level.spectrum_db.shape == (32,)
-    made.hearing._shown_at = 0.0
+    made.hearing._show_due = 0.0
     made.hearing.push(scene((1, 0.2)))
     level = [each for each in made.messages if isinstance(each, LevelMessage)][-1]
     assert level.probabilities is not None
     assert level.probabilities.shape == (6,)
+
+
+def test_a_spectrum_shows_all_that_was_heard_since_the_last_one(tmp_path: Path) -> None:
+    made = Heard(tmp_path)
+    made.hearing.push(scene((0, 0.5)))
+    made.hearing._show_due = 0.0
+    t = np.arange(LAYOUT.rate_hz // 10) / LAYOUT.rate_hz
+    beep = (0.5 * np.sin(2 * np.pi * 200 * t)).astype(np.float32)
+    made.hearing.push(np.concatenate([beep, np.zeros(len(beep), np.float32)]))
+    level = [each for each in made.messages if isinstance(each, LevelMessage)][-1]
+    assert level.spectrum_db.max() == pytest.approx(-6.0, abs=2.5)
+
+
+def test_levels_that_nobody_wants_are_noted_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Heard(tmp_path)
+    bus, asked = made.monitor.bus, []
+    monkeypatch.setattr(bus, "is_wanted", lambda kind: asked.append(kind))
+    made.hearing.push(scene((0, 0.2)))
+    assert asked == [LevelMessage]
+    assert not any(isinstance(each, LevelMessage) for each in made.messages)
+    assert -120 <= bus.levels_dbfs["room"] < 0
 
 
 def test_a_clip_begins_before_its_sound_and_holds_what_was_heard(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from aed.monitor.sources.ffmpeg_source import FfmpegSource
 from aed.monitor.sources.file_source import FileSource
 from aed.monitor.sources.microphone import Microphone, open_microphone
 from aed.monitor.sources.piece_queue import LONGEST_QUEUE_SECONDS, PieceQueue
-from aed.monitor.sources.source import Piece, open_source
+from aed.monitor.sources.source import PIECE_SECONDS, Piece, open_source
 
 RATE_HZ = 8000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -128,8 +128,37 @@ def test_a_stream_that_is_cut_comes_back_and_the_gap_is_told(monkeypatch: pytest
 
 
 @needs_ffmpeg
+def test_who_has_heard_enough_is_not_kept() -> None:
+    radio = WebRadio()
+    source = open_source(f"http://127.0.0.1:{radio.port}", RATE_HZ)
+    assert isinstance(source, FfmpegSource)
+    began = time.monotonic()
+    for piece in source.pieces():
+        assert len(piece.samples) == round(PIECE_SECONDS * RATE_HZ)
+        break  # before anybody closes it
+    source.close()
+    assert time.monotonic() - began < 20
+    assert source._process is None or source._process.poll() is not None
+    radio.cut()
+
+
+@needs_ffmpeg
+def test_a_slow_listener_is_not_taken_for_a_dead_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg_source, "PATIENCE_SECONDS", 0.5)
+    radio = WebRadio()
+    source = open_source(f"http://127.0.0.1:{radio.port}", RATE_HZ)
+    pieces = source.pieces()
+    next(pieces)
+    time.sleep(1.5)
+    after = [next(pieces) for _ in range(12)]
+    source.close()
+    radio.cut()
+    assert sum(piece.lost_seconds for piece in after) == 0
+
+
+@needs_ffmpeg
 def test_a_mute_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ffmpeg_source, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(ffmpeg_source, "CONNECT_SECONDS", 2.0)
     monkeypatch.setattr(ffmpeg_source, "FIRST_PAUSE_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)

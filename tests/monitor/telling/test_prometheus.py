@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,7 +20,6 @@ from aed.monitor.messages import (
     EventMessage,
     EventStage,
     HealthMessage,
-    LevelMessage,
     Outcome,
     SourceMessage,
     SourceState,
@@ -62,6 +60,8 @@ def test_what_was_heard_and_how_all_fares(store: Store) -> None:
     sink = PrometheusSink(PrometheusConfig(), store, bus, lambda: [told, sink])
     sink.start()
     store.save(heard_event(1), EventStage.BEGUN, ["mqtt", "other"])
+    bus.note_level("kitchen", -30.0)
+    bus.note_level("kitchen", -31.5)
     held_back = replace(heard_event(3), outcome=Outcome.HELD_BACK)
     for message in [
         EventMessage(EventStage.BEGUN, heard_event(1)),
@@ -71,8 +71,6 @@ def test_what_was_heard_and_how_all_fares(store: Store) -> None:
         EventMessage(EventStage.BEGUN, heard_event(2)),
         EventMessage(EventStage.OVER, held_back),
         EventMessage(EventStage.BEGUN, heard_event(4, HOSTILE)),
-        LevelMessage("kitchen", NOW, -30.0, np.zeros(3, np.float32), None),
-        LevelMessage("kitchen", NOW, -31.5, np.zeros(3, np.float32), None),
         HealthMessage("kitchen", NOW, "clipping", False, "too loud"),
         HealthMessage("kitchen", NOW, "dead", False, "no sound"),
         HealthMessage("kitchen", NOW, "dead", True, "is over"),

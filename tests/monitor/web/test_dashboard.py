@@ -88,6 +88,7 @@ def test_a_certificate_that_is_none_is_said(home, tmp_path) -> None:
 def test_without_the_extra_the_message_names_it(home, monkeypatch: pytest.MonkeyPatch) -> None:
     dashboard = Dashboard(home.parts(), WebConfig(port=0))
     monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "aed.monitor.web.server", raising=False)
     with pytest.raises(MissingExtraError, match=r"aed\[monitor\]"):
         dashboard.start()
 
