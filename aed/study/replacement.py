@@ -1,8 +1,8 @@
 """Whether a model that was trained on is better than the one that it is to replace, on clips that it never heard.
 
 Both hear the held-out clips as a monitor does, at the thresholds of the former: what is told that is not there, and
-what is there and not told, are mistakes. The new model got worse where it makes more of them on what the household marked
-(its own source), or clearly more (`SLACK`) on a known data set; where it makes as many, its log loss decides.
+what is there and not told, are mistakes. The new model got worse where it makes more of them on what the household
+marked (its own source), or clearly more (`SLACK`) on a known data set; where it makes as many, its log loss decides.
 
     log loss = mean over present of -log P  +  mean over absent of -log(1 - P)                                      (1)
 
