@@ -11,9 +11,9 @@ than the shortest event. Everything else at hand, and quiet rooms by formula, is
 half is what `--against` names, in the other false alarms are counted. Recordings are joined to one tape each half, and
 embedded in one piece, which differs from the blocks of `aed detect` at their ends only.
 
-A class is no single source: its clips are of several keys, drawers, telephones. `--one-source` takes what is one: sounds
-that come again and again in one recording of AudioSet (one hammer, one frog), cut out where it gets loud. They share the
-recording's place and microphone. The tree has no leaf for them; recordings of their content group are no negatives.
+A class is no single source: its clips are of several keys, drawers, telephones. `--one-source` takes what is one:
+sounds that come again and again in one recording of AudioSet (one hammer, one frog), cut out where it gets loud. They
+share the recording's place and microphone. The tree has no leaf for them; their content group is no negative.
 `--device` enrolls devices by formula: a doorbell of fixed pitch, a kitchen machine, a clock, each heard in other rooms,
 at other distances and levels of noise.
 """
