@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -145,11 +145,17 @@ class LoadedModel:
     def detector_config(self) -> DetectorConfig:
         """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
         nodes = self.thresholds.node_probabilities if self.thresholds else {}
-        nodes = {**nodes, **{sound.id: ENROLLED_CONFIG.min_probability for sound in self.enrolled}}
-        shortest = {sound.id: ENROLLED_MIN_EVENT_SECONDS for sound in self.enrolled}
-        return DetectorConfig(
-            min_probability=self.min_probability, node_probabilities=nodes, node_min_event_seconds=shortest
-        )
+        return self._with_enrolled(DetectorConfig(min_probability=self.min_probability, node_probabilities=nodes))
+
+    def config_as_sure(self, min_probability: float) -> DetectorConfig:
+        """Settings of the detector for a wished probability; enrolled sounds keep their own thresholds."""
+        return self._with_enrolled(DetectorConfig(min_probability=min_probability))
+
+    def _with_enrolled(self, config: DetectorConfig) -> DetectorConfig:
+        ids = [sound.id for sound in self.enrolled]
+        nodes = {**config.node_probabilities, **dict.fromkeys(ids, ENROLLED_CONFIG.min_probability)}
+        shortest = dict.fromkeys(ids, ENROLLED_MIN_EVENT_SECONDS)
+        return config.model_copy(update={"node_probabilities": nodes, "node_min_event_seconds": shortest})
 
     def embed(self, sound: Sound, rate_hz: int | None = None) -> np.ndarray:
         """Tell what the network makes of a clip, before any decision.
@@ -232,7 +238,9 @@ class LoadedModel:
         return np.concatenate([resampler.push(samples.astype(np.float32)), resampler.flush()])
 
 
-def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Path | None = None) -> LoadedModel:
+def load(
+    model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Path | Literal[False] | None = None
+) -> LoadedModel:
     """Load a trained model, such as "home", "runs/esc10/fold1", "mine.onnx" or "owner/name" of a hub.
 
     Args:
@@ -240,7 +248,7 @@ def load(model: Path | str = DEFAULT_MODEL, *, device: str = "cpu", enrolled: Pa
             that name goes before a shipped one. Where there is none, "owner/name" or "owner/name@revision" is fetched
             from a model hub (extra `hub`).
         device: Where to compute: "cpu" or "cuda"; an exported model knows only the former.
-        enrolled: Folder of its enrolled sounds; by default where 'aed enroll' puts them.
+        enrolled: Folder of its enrolled sounds; by default where 'aed enroll' puts them. False for none.
 
     Raises:
         ModelError: There is no whole model, or its enrolled sounds are of another one.
@@ -271,8 +279,10 @@ def model_path(model: Path | str) -> Path:
     return path if is_own else shipped_models().get(str(model)) or find_model(model)
 
 
-def _enrolled(model: Path, folder: Path | None) -> list[tuple[EnrolledSound, Prototypes]]:
+def _enrolled(model: Path, folder: Path | Literal[False] | None) -> list[tuple[EnrolledSound, Prototypes]]:
     """Read what was enrolled; the weights are looked at only where something was."""
+    if folder is False:
+        return []
     if folder is not None and not folder.is_dir():
         raise ModelError(f"{folder}: there is no such folder of enrolled sounds; 'aed enroll --out' makes one")
     if folder is None and model.is_dir() and not (model / FOLDER_NAME).is_dir():

@@ -141,7 +141,7 @@ def time_bare_loop(recipe_path: Path, device: str) -> dict[str, float]:
     from aed.train.device import resolved_precision
     from aed.train.labels import recipe_taxonomy
     from aed.train.recipe import load_recipe
-    from aed.train.run import fresh_model
+    from aed.train.start import fresh_model
 
     recipe = load_recipe(recipe_path)
     taxonomy = recipe_taxonomy(recipe, None)

@@ -124,7 +124,7 @@ def _calibrate_alarms(model: Path, per_day: float, on: list[Path] | None, confid
     from aed.study.model_card import held_out_clips
     from aed.study.table import thresholds_table
 
-    loaded = load(model)
+    loaded = load(model, enrolled=False)  # what was enrolled has thresholds of its own
     with counting("listening") as progress:
         if on:
             recordings = find_recordings(on)

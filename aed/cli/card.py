@@ -39,7 +39,7 @@ def _card(
 
     text = about.read_text(encoding="utf-8") if about else ""
     with counting("measuring") as progress:
-        loaded = load(exported or model)
+        loaded = load(exported or model, enrolled=False)
         card = measure_model(model, loaded.scorer, loaded.detector_config, None, progress)
     markdown = card_markdown(card, text)
     if out is not None:

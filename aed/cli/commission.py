@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from aed.cli.enrolled import EnrolledFolder, NoEnrolled, enrolled_sounds
 from aed.errors import ConfigError
 from aed.resources import DEFAULT_MODEL
 
@@ -41,6 +42,8 @@ def _commission(
         Path, typer.Option("--data", help="Trials are kept in the folder 'commission' of this one.")
     ] = Path("aed_monitor"),
     again: Annotated[bool, typer.Option("--replay", help="Hear all kept trials again; 1 where one got worse.")] = False,
+    enrolled: EnrolledFolder = None,
+    no_enrolled: NoEnrolled = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Try an alarm: was it heard, how far does it stand out, how soon is it reported, and known by its beat.
@@ -50,7 +53,7 @@ def _commission(
     """
     from aed.api import load
 
-    folder, loaded = data / "commission", load(model)
+    folder, loaded = data / "commission", load(model, enrolled=enrolled_sounds(enrolled, none=no_enrolled))
     if again:
         return _replay(folder, loaded, as_json)
     typer.echo(f"listening to {source} for {seconds:g} s at most: press the test button of the alarm now", err=True)

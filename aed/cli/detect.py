@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aed.cli.enrolled import EnrolledFolder, NoEnrolled, enrolled_sounds
 from aed.errors import AudioError, ConfigError, DataError, MissingExtraError, StorageError
 from aed.resources import DEFAULT_MODEL
 
@@ -80,24 +81,28 @@ def _detect(
         float | None,
         typer.Option("--min-probability", help="How sure an answer must be; what 'aed calibrate' found, else 0.5."),
     ] = None,
+    enrolled: EnrolledFolder = None,
+    no_enrolled: NoEnrolled = False,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:
     """Find sound events in recordings of any length.
 
-    A sound is named as exactly as the model is sure: "Dog", else "Domestic animals", else nothing. A recording that
+    A sound is named as exactly as the model is sure: "Dog", else "Domestic animals", else nothing. Sounds that were
+    enrolled ('aed enroll') are found too. A recording that
     cannot be read is skipped and named at the end; the exit code is then 1. What was found before an interrupt or an
     error is written too.
     """
     from aed.api import load
 
-    config = detector_config(min_probability) if min_probability is not None else None
+    sure = checked_probability(min_probability)
     recordings = find_recordings(sounds)
     _check_outputs(recordings, output_format, out, draw)
     pictures = dict(zip(recordings, picture_paths(draw, recordings), strict=True)) if draw is not None else {}
-    loaded = load(model, device=device)
+    loaded = load(model, device=device, enrolled=enrolled_sounds(enrolled, none=no_enrolled))
+    config = loaded.detector_config if sure is None else loaded.config_as_sure(sure)
     done = _Done()
     try:
-        _detect_all(loaded.scorer, recordings, config or loaded.detector_config, pictures, done)
+        _detect_all(loaded.scorer, recordings, config, pictures, done)
     finally:  # hours of work are not lost to a full disk or an interrupt
         try:
             _write(done.found, output_format, out)
@@ -143,20 +148,15 @@ def picture_paths(draw: Path, recordings: Sequence[Path]) -> list[Path]:
     return [draw.with_name(f"{draw.stem}-{name}{draw.suffix}") for name in names]
 
 
-def detector_config(min_probability: float) -> DetectorConfig:
-    """Settings of the detector where the command line says how sure an answer must be.
+def checked_probability(min_probability: float | None) -> float | None:
+    """Return how sure the command line says an answer must be; None where it does not say.
 
     Raises:
         ConfigError: It is no probability.
     """
-    import pydantic
-
-    from aed.detect.detector import DetectorConfig
-
-    try:
-        return DetectorConfig(min_probability=min_probability)
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}") from error
+    if min_probability is not None and not 0 < min_probability < 1:
+        raise ConfigError(f"--min-probability must lie between 0 and 1, got {min_probability}")
+    return min_probability
 
 
 def _check_outputs(

@@ -75,11 +75,11 @@ def evaluate_events(model: Path, options: EventOptions, as_json: bool) -> None:
 
 def _load(folder: Path, options: EventOptions) -> Listener:
     from aed.api import load
-    from aed.cli.detect import detector_config
+    from aed.cli.detect import checked_probability
     from aed.study.event_evaluation import Listener
 
-    loaded, sure = load(folder), options.min_probability
-    return Listener(folder, loaded.scorer, loaded.detector_config if sure is None else detector_config(sure))
+    loaded, sure = load(folder, enrolled=False), checked_probability(options.min_probability)
+    return Listener(folder, loaded.scorer, loaded.detector_config if sure is None else loaded.config_as_sure(sure))
 
 
 def _print(found: EventEvaluation) -> None:

@@ -38,7 +38,4 @@ def _export(
     ):
         if count:
             typer.echo(f"{count} marked events are left out: {why}", err=True)
-    typer.echo(
-        f"learn from them: aed train recipes/home/recipe.yaml --set data.source=csv:{out} "
-        "--set 'data.labelled_sources=[esc50, audioset, sesa]'"
-    )
+    typer.echo(f"learn from them: aed train recipes/home/feedback.yaml --set data.source=csv:{out}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aed.cli.enrolled import EnrolledFolder, NoEnrolled, enrolled_sounds
 from aed.errors import ConfigError
 from aed.resources import DEFAULT_MODEL
 
@@ -55,20 +56,23 @@ def _listen(
         float | None,
         typer.Option("--longest-seconds", help="Tell of a sound that goes on in parts of this length; never cut here."),
     ] = None,
+    enrolled: EnrolledFolder = None,
+    no_enrolled: NoEnrolled = False,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:
     """Listen, and print sound events as they begin and end, until the source ends or Ctrl-C.
 
-    The events of a recording are exactly those that 'aed detect' finds in it. What is wrong with the source (a dead
-    microphone, clipping, lost sound) is printed too.
+    The events of a recording are exactly those that 'aed detect' finds in it, enrolled sounds ('aed enroll') among
+    them. What is wrong with the source (a dead microphone, clipping, lost sound) is printed too.
     """
     from aed.api import load
-    from aed.cli.detect import detector_config
+    from aed.cli.detect import checked_probability
     from aed.detect.stream import StreamDetector
     from aed.monitor.sources.source import open_source
 
-    loaded = load(model, device=device)
-    config = loaded.detector_config if min_probability is None else detector_config(min_probability)
+    sure = checked_probability(min_probability)
+    loaded = load(model, device=device, enrolled=enrolled_sounds(enrolled, none=no_enrolled))
+    config = loaded.detector_config if sure is None else loaded.config_as_sure(sure)
     if longest is not None:
         config = config.model_copy(update={"max_event_seconds": longest})
     opened = open_source(source, loaded.scorer.layout.rate_hz, parse_speed(speed))

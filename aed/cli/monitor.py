@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from aed.cli.enrolled import EnrolledFolder, NoEnrolled, enrolled_sounds
 from aed.cli.listen import LiveFormat, parse_speed
 from aed.errors import ConfigError, MissingExtraError, missing_extra
 
@@ -65,6 +66,8 @@ def _monitor(
     output_format: Annotated[
         LiveFormat, typer.Option("--format", help="Lines for people, or JSON, one object a line.")
     ] = LiveFormat.TEXT,
+    enrolled: EnrolledFolder = None,
+    no_enrolled: NoEnrolled = False,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:
     """Listen to all sources at once, remember what is heard, and tell what the rules ask for, until Ctrl-C.
@@ -74,7 +77,7 @@ def _monitor(
     settings = monitor_settings(config, sources or [], model, out, no_dashboard=no_dashboard)
     played = parse_speed(speed)
     began = parse_started_at(started_at, settings)
-    run(settings, played, began, output_format, device)
+    run(settings, played, began, output_format, device, enrolled_sounds(enrolled, none=no_enrolled))
 
 
 def monitor_settings(
@@ -119,7 +122,12 @@ def parse_started_at(text: str | None, settings: MonitorConfig) -> datetime | No
 
 
 def run(
-    settings: MonitorConfig, speed: float | None, started_at: datetime | None, output_format: LiveFormat, device: str
+    settings: MonitorConfig,
+    speed: float | None,
+    started_at: datetime | None,
+    output_format: LiveFormat,
+    device: str,
+    enrolled: Path | Literal[False] | None = None,
 ) -> None:
     """Run a monitor until it ends by itself or is asked to."""
     from aed.api import load
@@ -129,7 +137,7 @@ def run(
     from aed.monitor.telling.console import Console
     from aed.monitor.telling.sinks import make_sinks
 
-    loaded = load(settings.model, device=device)
+    loaded = load(settings.model, device=device, enrolled=enrolled)
     store, bus = Store(settings.folder), Bus()
     console = Console(store, bus, is_json=output_format is LiveFormat.JSONL, out=_out, err=_err)
     try:

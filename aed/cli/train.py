@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,9 @@ def _train(
 ) -> None:
     """Train a recipe; the model folder is runs/NAME/foldK.
 
-    A run that was killed goes on with --resume and ends with the same weights as one that was not.
+    A run that was killed goes on with --resume and ends with the same weights as one that was not. A recipe with
+    start_from trains that model on, compares it before and after on the clips held out, and replaces nothing by a model
+    that got worse (exit code 3).
     """
     from aed.train.dataset import missing_notes, recipe_folds
     from aed.train.device import check_accelerator
@@ -54,6 +57,10 @@ def _train(
     folds = recipe_folds(loaded, None)
     if all_folds and fold is not None:
         raise ConfigError("--fold and --all-folds exclude each other")
+    if all_folds and loaded.start_from:
+        raise ConfigError(
+            "--all-folds would put several models in one place: a recipe with start_from trains one fold at a time"
+        )
     if all_folds and not folds:
         raise ConfigError(
             f"recipe {loaded.name} holds nothing out (data.folds is none), so there are no folds for --all-folds: "
@@ -71,7 +78,13 @@ def _train(
         return
     chosen = fold if fold is not None or not folds else folds[0]
     target = folder / f"fold{chosen}" if chosen is not None else folder
-    _train_one(loaded, chosen, target, resume=resume, device=device, workers=workers, threads=threads)
+    train = partial(_train_one, loaded, chosen, resume=resume, device=device, workers=workers, threads=threads)
+    if loaded.start_from:
+        from aed.cli.train_on import train_on
+
+        train_on(loaded, chosen, target, train)
+    else:
+        train(target)
 
 
 def _is_first_process() -> bool:
@@ -87,7 +100,8 @@ def find_recipe(recipe: Path) -> Path:
 
 def _train_one(
     recipe: Recipe, fold: int | None, folder: Path, *, resume: bool, device: str, workers: int, threads: int | None
-) -> None:
+) -> bool:
+    """Train into a folder; returns whether this process speaks for all."""
     import torch
 
     from aed.train.listeners import Listeners, TensorBoardListener
@@ -100,13 +114,14 @@ def _train_one(
             recipe, fold, None, options, Listeners(listener, TensorBoardListener(folder / "tensorboard"))
         )
     if not _is_first_process():
-        return
+        return False
     typer.echo(f"model written to {folder} ({record['seconds']:.0f} s, {record['steps']} steps)")
     if record["skipped"]:
         typer.echo(f"aed: error: {len(record['skipped'])} clips could not be read and taught nothing:", err=True)
         for reason in record["skipped"].values():
             typer.echo(f"  {reason}", err=True)
         raise typer.Exit(EXIT_INCOMPLETE)
+    return True
 
 
 def _train_all(

@@ -13,10 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aed.cli.enrolled import EnrolledFolder, NoEnrolled, enrolled_sounds
 from aed.cli.monitor import monitor_settings, parse_started_at
 from aed.errors import ConfigError
 
 if TYPE_CHECKING:
+    from aed.api import LoadedModel
     from aed.monitor.config import MonitorConfig
     from aed.monitor.why import Explanation
 
@@ -45,16 +47,21 @@ def _why(
         typer.Option("--started-at", help="When it began, local time, such as 2026-11-01T22:00.", metavar="TIME"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    enrolled: EnrolledFolder = None,
+    no_enrolled: NoEnrolled = False,
     device: Annotated[str, typer.Option("--device", help="Where to compute: cpu or cuda.")] = "cpu",
 ) -> None:
     """Explain a moment: per node its probability, its threshold and what came of it, then what the rules said.
 
     It is computed with the monitor's own code, from the beginning of the recording on.
     """
+    from aed.api import load
+
     settings = monitor_settings(config, [f"file:{recording}"] if config is None else [], model, None)
     name = source or next(iter(settings.sources))
     began = parse_started_at(started_at, settings) or datetime.now(UTC)
-    explanation = _explain(settings, recording, name, parse_moment(at), began, device)
+    loaded = load(settings.model, device=device, enrolled=enrolled_sounds(enrolled, none=no_enrolled))
+    explanation = _explain(settings, loaded, recording, name, parse_moment(at), began)
     if as_json:
         typer.echo(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=1))
     else:
@@ -75,17 +82,14 @@ def parse_moment(text: str) -> float:
 
 
 def _explain(
-    settings: MonitorConfig, recording: Path, name: str, at_seconds: float, began: datetime, device: str
+    settings: MonitorConfig, loaded: LoadedModel, recording: Path, name: str, at_seconds: float, began: datetime
 ) -> Explanation:
-    from aed.api import load
     from aed.monitor.bus import Bus
     from aed.monitor.memory.store import EventQuery, Store
     from aed.monitor.service import Monitor
     from aed.monitor.sources.file_source import FileSource
     from aed.monitor.why import Silent, explain
 
-    assert settings.model is not None
-    loaded = load(settings.model, device=device)
     settings = settings.model_copy(update={"clips": settings.clips.model_copy(update={"keep": "none"})})
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))

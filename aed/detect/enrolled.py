@@ -8,9 +8,11 @@ A row's embedding e is compared with prototypes, the embeddings of the rows in w
 all sounds differ count little. c_k is how like prototype k the background comes, but for its rarest rows: a row of a
 clip in which hardly more than the room is heard has a high one, and is never what decides.
 
-s becomes a probability that is a half at the sound's threshold t, so that whatever reads probabilities reads it too:
+A row of a model that decides every 80 ms hears but a moment, and one moment is like many things. So s is averaged
+over what was heard last (`HEARD_SECONDS`), m(s), and becomes a probability that is a half at the sound's threshold t,
+so that whatever reads probabilities reads it too:
 
-    P = 1 / (1 + exp(-(s - t) / SOFTNESS))                                                                         (2)
+    P = 1 / (1 + exp(-(m(s) - t) / SOFTNESS))                                                                      (2)
 """
 
 from __future__ import annotations
@@ -21,12 +23,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from aed.detect.smooth import Smoother
 from aed.errors import DataError
+from aed.timebase import rows_from_seconds
 
 FloatArray = npt.NDArray[np.float32]
 
 SOFTNESS = 0.08
 """Of (2): an event that began lasts down to a cosine 0.05 below the threshold, where P is 0.7 times a half."""
+HEARD_SECONDS = 0.4
+"""Most of a knock, a cough or a key on a table."""
 SHRINKAGE = 0.01
 """Share of the covariance's mean variance that is put in its place: directions that hardly vary are not blown up."""
 RARE_SHARE = 0.0001
@@ -143,8 +149,13 @@ def _offsets(background: Background, directions: FloatArray, others: Iterable[Fl
     return np.asarray(2 * place / _COSINE_BINS - 1, dtype=np.float32)
 
 
+def running_mean(row_seconds: float) -> Smoother:
+    """Return what averages s over what was heard last: m of (2), (row, 1) -> (row, 1), without a delay."""
+    return Smoother("mean", max(1, rows_from_seconds(HEARD_SECONDS, row_seconds)), causal=True)
+
+
 def probability(similarity: FloatArray, threshold: float) -> FloatArray:
-    """P of (2), of the same shape, never exactly 0 or 1."""
+    """P of (2), from averaged similarity, of the same shape; never exactly 0 or 1."""
     logits = (similarity - np.float32(threshold)) / np.float32(SOFTNESS)
     return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 

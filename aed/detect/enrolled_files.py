@@ -40,7 +40,7 @@ class EnrolledSound(BesideWeights):
         under: Id of the node that it stands below.
         under_name: That node's name.
         clips: Names of the clips that it was enrolled from.
-        threshold: Similarity from which it is heard.
+        threshold: Averaged similarity from which it is heard.
         heard_again: In how many of the clips it is found by the other ones; None where there is one clip only.
         false_alarms: How often it was heard where it is not; None where no recordings were named.
         hours: Length of those recordings.
@@ -48,7 +48,7 @@ class EnrolledSound(BesideWeights):
         numbers: sha256 of the numbers beside it, 12 hex digits.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     under: str
     under_name: str

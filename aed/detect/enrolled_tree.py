@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aed.detect.enrolled import FloatArray, Prototypes, probability
+from aed.detect.enrolled import FloatArray, Prototypes, probability, running_mean
+from aed.detect.smooth import Smoother
 from aed.errors import ConfigError
 from aed.ontology.structure import Node, Taxonomy
 from aed.scorer.embedding import EmbeddingScorer
@@ -113,25 +114,37 @@ class EnrolledScorer:
         return self.score_and_embed(blocks)[0]
 
     def score_and_embed(self, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`."""
+        """Score blocks and embed their rows; see `EmbeddingScorer.score_and_embed`.
+
+        A block by itself does not know what was heard before it: its first rows are averaged over what it has of them.
+        """
         log_p, embeddings = self._scorer.score_and_embed(blocks)
-        scores = np.empty((*log_p.shape[:2], self.taxonomy.num_nodes), dtype=np.float32)
-        for of_block, known, rows in zip(scores, log_p, embeddings, strict=True):  # a product's bits hang on its shape
-            of_block[:] = self._with_leaves(known, [self._probability(leaf, rows) for leaf in self._leaves])
-        return scores, embeddings
+        scores = [self.scores(*of_block, self.running_means()) for of_block in zip(log_p, embeddings, strict=True)]
+        shape = (len(blocks), self.layout.rows_per_block, self.taxonomy.num_nodes)
+        return np.array(scores, dtype=np.float32).reshape(shape), embeddings
+
+    def open_stream(self) -> EnrolledStream:
+        """Begin a stream; see `StreamingScorer.open_stream`."""
+        return EnrolledStream(self, self._scorer)
 
     def score_clip(self, samples: np.ndarray) -> np.ndarray:
         """Score a whole clip; an enrolled sound is in it as surely as in its surest row; see `Scorer.score_clip`."""
         from aed.detect.embedded import embed_samples
 
         rows = embed_samples(self._scorer, samples)
-        surest = [self._probability(leaf, rows).max(keepdims=True) for leaf in self._leaves]
+        found = zip(self._leaves, self.running_means(), strict=True)
+        surest = [_probability(leaf, rows, mean).max(keepdims=True) for leaf, mean in found]
         (log_p,) = self._with_leaves(self._scorer.score_clip(samples)[None], surest)
         return np.asarray(log_p)
 
-    @staticmethod
-    def _probability(leaf: EnrolledLeaf, embeddings: FloatArray) -> FloatArray:
-        return probability(leaf.prototypes.similarity(embeddings), leaf.threshold)
+    def running_means(self) -> list[Smoother]:
+        """Return what averages each sound's likeness, at the beginning of a stream."""
+        return [running_mean(self.layout.row_seconds) for _ in self._leaves]
+
+    def scores(self, log_p: FloatArray, embeddings: FloatArray, means: Sequence[Smoother]) -> FloatArray:
+        """Add the sounds to a block's scores: (row, node) and (row, dim) -> (row, node of the larger tree)."""
+        found = zip(self._leaves, means, strict=True)
+        return self._with_leaves(log_p, [_probability(leaf, embeddings, mean) for leaf, mean in found])
 
     def _with_leaves(self, log_p: FloatArray, leaf_probabilities: Sequence[FloatArray]) -> FloatArray:
         """Add a column for each leaf: (row, node) log P and (row,) P of each leaf -> (row, node of the larger tree)."""
@@ -146,3 +159,29 @@ class EnrolledScorer:
                 mixed = (1 - q[:, None]) * np.exp(scores) + q[:, None] * path.astype(np.float32)
                 scores = np.log(np.maximum(mixed, np.float32(_LEAST_P)))
         return scores
+
+
+class EnrolledStream:
+    """A stream of such a scorer: it knows what was heard before a block.
+
+    Args:
+        enrolled: The scorer.
+        scorer: The model that it asks.
+    """
+
+    def __init__(self, enrolled: EnrolledScorer, scorer: EmbeddingScorer) -> None:
+        self._enrolled, self._scorer, self._means = enrolled, scorer, enrolled.running_means()
+
+    def score_blocks(self, blocks: np.ndarray) -> np.ndarray:
+        """Score the next blocks; see `ScorerStream.score_blocks`."""
+        log_p, embeddings = self._scorer.score_and_embed(blocks)
+        shape = (*log_p.shape[:2], self._enrolled.taxonomy.num_nodes)
+        scores = np.empty(shape, dtype=np.float32)
+        for of_block, known, rows in zip(scores, log_p, embeddings, strict=True):  # a product's bits hang on its shape
+            of_block[:] = self._enrolled.scores(known, rows, self._means)
+        return scores
+
+
+def _probability(leaf: EnrolledLeaf, embeddings: FloatArray, mean: Smoother) -> FloatArray:
+    averaged = mean.push(leaf.prototypes.similarity(embeddings)[:, None])[:, 0]
+    return probability(averaged, leaf.threshold)

@@ -22,7 +22,7 @@ from aed.audio.synth import LOWEST_RATE_HZ, SOUNDS
 from aed.audio.waves import coloured_noise, gain_from_db
 from aed.detect.detector import DetectorConfig, FittedDetectorConfig
 from aed.detect.embedded import embed_file, embed_samples
-from aed.detect.enrolled import BackgroundSum, FloatArray, Prototypes, release_below
+from aed.detect.enrolled import BackgroundSum, FloatArray, Prototypes, release_below, running_mean
 from aed.detect.enrolled_files import EnrolledSound, check_name, model_digest, numbers_digest, pack
 from aed.detect.promise import most_per_hour
 from aed.detect.smooth import Smoother
@@ -33,9 +33,9 @@ from aed.scorer.protocol import BlockLayout
 from aed.timebase import rows_from_seconds, samples_from_seconds
 
 ENROLLED_CONFIG = DetectorConfig(min_probability=0.5)
-ENROLLED_MIN_EVENT_SECONDS = 0.4
-"""How an enrolled sound is detected, however the model was calibrated: a half is its own threshold, and what is so like
-a clip is an event sooner than what a model is sure of."""
+ENROLLED_MIN_EVENT_SECONDS = 0.08
+"""How an enrolled sound is detected, however the model was calibrated: a half is its own threshold, and a row is
+already the mean over as much as makes an event."""
 MOST_CLIPS = 10
 LONGEST_CLIP_SECONDS = 30.0
 """A longer one holds more than the sound."""
@@ -186,11 +186,12 @@ def likeness_to_others(prototypes: Prototypes, clips: Sequence[EnrolledClip]) ->
 
 
 def smoothed(likeness: FloatArray, layout: BlockLayout) -> FloatArray:
-    """Smooth likeness over time, (row,), as the detector smooths probabilities, which keep its order."""
+    """Average likeness, (row,), then smooth it as the detector smooths probabilities, which keep its order."""
+    averaged = running_mean(layout.row_seconds).push(likeness[:, None])
     config = _fitted(layout)
     length = rows_from_seconds(config.smoothing_seconds, layout.row_seconds)
     smoother = Smoother(config.smoothing, max(1, length + (1 - length % 2)))
-    return np.concatenate([smoother.push(likeness[:, None]), smoother.flush()])[:, 0]
+    return np.concatenate([smoother.push(averaged), smoother.flush()])[:, 0]
 
 
 def _fitted(layout: BlockLayout) -> FittedDetectorConfig:

@@ -100,6 +100,8 @@ class Recipe(Settings):
         name: Short name, also the run folder's.
         title: One line for people.
         seed: Seed of the first run; fold k uses the same.
+        start_from: Folder of a trained model whose weights are trained on, such as runs/home/fold5; fresh weights where
+            absent. Its tree and its network, front end included, must be the recipe's.
         data: Clips.
         taxonomy: Tree.
         model: Network.
@@ -114,6 +116,7 @@ class Recipe(Settings):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     seed: int = Field(1, ge=0, le=LARGEST_SEED)
+    start_from: str | None = None
     data: DataConfig
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     model: ModelConfig = ModelConfig()
@@ -148,6 +151,10 @@ class Recipe(Settings):
             raise ValueError(
                 "scenes is there, but only a multi-label tree that decides over time learns from onsets and offsets: "
                 "remove it, or set taxonomy.task to multi and model.time_pooling to such as {exponent: 4.0}"
+            )
+        if self.pretrain and self.start_from:
+            raise ValueError(
+                "pretrain and start_from exclude each other: weights that were trained need no pretraining"
             )
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 
 from aed.data.batches import Labelled, NoEvents, StepBatches
@@ -32,6 +31,7 @@ from aed.train.objective import Objective
 from aed.train.pretrained import pretrained_encoder
 from aed.train.provenance import environment, licence_notice, source_commit
 from aed.train.recipe import Recipe
+from aed.train.start import first_model, start_digest
 
 RUN_FILE, RECIPE_FILE, LICENCE_FILE = "run.json", "recipe.yaml", "LICENSE.md"
 
@@ -95,8 +95,9 @@ def train_run(
     keep_freed_memory()
     started, commit = time.monotonic(), source_commit()  # at the start: the checkout may move on meanwhile
     taxonomy, clips = recipe_taxonomy(recipe, root), fold_clips(recipe, fold, root)
-    identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest}
+    identity = {"recipe": recipe.digest, "fold": fold, "taxonomy": taxonomy.digest, **start_digest(recipe)}
     load_checkpoint(options.folder, identity)  # refuses before anything is written
+    model = first_model(recipe, taxonomy)
     precision = resolved_precision(recipe.optim.precision, options.accelerator)
     fabric = launched_fabric(options.accelerator, precision)
     first = fabric.is_global_zero
@@ -107,7 +108,6 @@ def train_run(
             recipe.augment.waveform,
             progress=listener.on_decode if first else None,
         )
-    model = fresh_model(recipe, taxonomy)
     objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank)
     batches = _batches(recipe, model, clips, store, fabric)
     parameters, before_pretraining, pretraining = count_parameters(model), time.monotonic(), None
@@ -133,6 +133,7 @@ def train_run(
     trained = fit(fabric, model, batches, objective, recipe.optim, session)
     record = {
         **_what_was_trained(recipe, clips, pretraining["forward_clips"] if pretraining else 0),
+        **start_digest(recipe),
         "commit": commit,
         "parameters": parameters,
         "pretraining": pretraining,
@@ -173,13 +174,6 @@ def _forward_clips_per_step(recipe: Recipe, clips: FoldClips) -> int:
 
 def _unlabelled_batch_size(recipe: Recipe, unlabelled_clips: int) -> int:
     return recipe.consistency.batch_size if recipe.consistency and unlabelled_clips else 0
-
-
-def fresh_model(recipe: Recipe, taxonomy: Taxonomy) -> TreeModel:
-    """Model with initial weights drawn from the recipe's seed; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        return TreeModel(recipe.model, taxonomy)
 
 
 def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:

@@ -10,7 +10,14 @@ import soundfile
 
 from aed.api import LoadedModel
 from aed.detect.detector import Detector
-from aed.detect.enrolled import BackgroundSum, Prototypes, probability, release_below
+from aed.detect.enrolled import (
+    HEARD_SECONDS,
+    BackgroundSum,
+    Prototypes,
+    probability,
+    release_below,
+    running_mean,
+)
 from aed.detect.enrolled_files import (
     EnrolledSound,
     check_name,
@@ -26,6 +33,7 @@ from aed.detect.enrolment import Enrolment, enroll, threshold_place
 from aed.detect.promise import most_per_hour
 from aed.errors import ConfigError, DataError, ModelError, OntologyError
 from aed.scorer.embedding import as_embedding_scorer
+from aed.timebase import rows_from_seconds
 from tests.fake_embedder import OURS, small_embedder
 from tests.fake_scorer import LAYOUT, scene, small_scorer
 
@@ -201,3 +209,23 @@ def test_a_model_of_one_file_keeps_sounds_in_the_users_folder(tmp_path: Path, mo
     folder = enrolled_folder(tmp_path / "home.onnx")
     assert folder.parent == tmp_path / "aed" / "enrolled"
     assert len(folder.name) == 12
+
+
+def test_a_row_is_averaged_over_what_was_heard_last_also_before_its_block(tmp_path: Path, model: Path) -> None:
+    sound, prototypes = enrolled(tmp_path, model)
+    loaded = LoadedModel(small_embedder("multi"), enrolled=[(sound, prototypes)])
+    assert isinstance(loaded.scorer, EnrolledScorer)
+    blocks = np.random.default_rng(0).uniform(0, 0.055, (4, LAYOUT.block_samples)).astype(np.float32)
+    place = loaded.taxonomy.index(sound.id)
+    heard = np.exp(loaded.scorer.open_stream().score_blocks(blocks)[..., place]).ravel()
+    likeness = prototypes.similarity(small_embedder("multi").score_and_embed(blocks)[1].reshape(-1, 6))
+    rows = max(1, rows_from_seconds(HEARD_SECONDS, LAYOUT.row_seconds))
+    slowly = [likeness[max(0, row + 1 - rows) : row + 1].mean() for row in range(len(likeness))]
+    np.testing.assert_allclose(heard, probability(np.array(slowly, dtype=np.float32), sound.threshold), rtol=1e-4)
+
+
+def test_a_model_of_short_rows_hears_more_than_one() -> None:
+    mean = running_mean(0.08)
+    np.testing.assert_allclose(
+        mean.push(np.eye(1, 8, dtype=np.float32).T)[:, 0], [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 0, 0, 0]
+    )

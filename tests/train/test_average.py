@@ -8,7 +8,7 @@ import torch
 from aed.model import TreeModel
 from aed.train.average import start_average, update_average
 from aed.train.labels import recipe_taxonomy
-from aed.train.run import fresh_model
+from aed.train.start import fresh_model
 from tests.tiny_corpus import tiny_recipe
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aed.train.labels import recipe_taxonomy
 from aed.train.loop import learning_rate, parameter_groups
 from aed.train.recipe import OptimConfig
-from aed.train.run import fresh_model
+from aed.train.start import fresh_model
 from tests.tiny_corpus import tiny_recipe
 
 

@@ -12,7 +12,7 @@ from aed.model import TreeModel
 from aed.train.labels import recipe_taxonomy
 from aed.train.objective import Losses, Objective
 from aed.train.recipe import Recipe
-from aed.train.run import fresh_model
+from aed.train.start import fresh_model
 from tests.tiny_corpus import MULTI_LABEL, RATE_HZ, tiny_recipe
 
 WITH_SCENES = (

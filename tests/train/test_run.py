@@ -16,7 +16,8 @@ from aed.errors import ConfigError, DataError, ModelError
 from aed.model import TreeModel
 from aed.train.device import check_accelerator, resolved_precision
 from aed.train.labels import recipe_taxonomy
-from aed.train.run import RunOptions, fresh_model, train_run
+from aed.train.run import RunOptions, train_run
+from aed.train.start import fresh_model
 from tests.tiny_corpus import MULTI_LABEL, Recorder, contents, tiny_recipe, write_corpus
 from tests.tree.heads import EVERY_HEAD
 
