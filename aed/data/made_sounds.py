@@ -1,8 +1,5 @@
 """Sounds made by formula as a data set of their own: what few recordings teach, and nobody owns.
 
-Knocks, a doorbell and a clock, the beats of alarms and what is taken for them, and sounds that are no event. Sirens,
-dogs, babies and breaking glass are left out: formulas of them made a model that had real ones hear those less well.
-
 Its clips are written into the cache when they are first asked for, the same ones on every machine. All are training
 clips: what a model makes of a formula says nothing about the world.
 """
@@ -17,13 +14,12 @@ import numpy as np
 from aed.audio.alarm_cases import draw_case
 from aed.audio.alarms import Beat
 from aed.audio.scene import RATE_HZ, clip_with, write_wav
-from aed.audio.synth import SCENE_ONLY_OTHER_SOUNDS, TRAINING_OTHER_SOUNDS
+from aed.audio.synth import SOUNDS
 from aed.data.records import Clip, DatasetInfo, LoadedDataset, default_group
 from aed.data.waveforms import cache_folder
 
 DATASET = "made"
-CLIPS_PER_SOUND = 4
-HOUSEHOLD_SOUNDS = ("door_knock", "doorbell", "clock_tick", *TRAINING_OTHER_SOUNDS, *SCENE_ONLY_OTHER_SOUNDS)
+CLIPS_PER_SOUND = 6
 ALARM_BEATS = (
     *(Beat.TEMPORAL_THREE, Beat.TEMPORAL_FOUR, Beat.CONTINUOUS),
     *(Beat.REVERSING_LORRY, Beat.ALARM_CLOCK, Beat.MICROWAVE),
@@ -40,7 +36,7 @@ MADE_INFO = DatasetInfo(
     licence="none: made by formula",
     source_url="",
     label_map="made",
-    clips=CLIPS_PER_SOUND * (len(HOUSEHOLD_SOUNDS) + len(ALARM_BEATS)),
+    clips=CLIPS_PER_SOUND * (len(SOUNDS) + len(ALARM_BEATS)),
 )
 
 _Draw = Callable[[np.random.Generator], np.ndarray]
@@ -67,7 +63,7 @@ def load_made_sounds() -> LoadedDataset:
 
 def _sounds() -> Iterator[tuple[str, _Draw]]:
     """Label of each sound, and what draws a clip of it."""
-    for name in HOUSEHOLD_SOUNDS:
+    for name in SOUNDS:
         yield name, partial(clip_with, name)
     for beat in ALARM_BEATS:
         yield str(beat), partial(_alarm, beat)
