@@ -89,7 +89,8 @@ def official_or_group_folds(clips: Iterable[Clip], num_folds: int, seed: int) ->
         raise DataError(f"official folds {sorted(official)} do not fit {num_folds} folds: change data.folds.groups")
     with_test_part = {clip.dataset for clip in clips if clip.split == "test"}
     rest = [clip for clip in clips if clip.fold is None and clip.dataset not in with_test_part]
-    dealt = {clip.clip_id: fold.number for fold in group_folds(rest, num_folds, seed) for clip in fold.test}
+    parts = group_folds(rest, num_folds, seed) if rest else ()
+    dealt = {clip.clip_id: fold.number for fold in parts for clip in fold.test}
 
     def is_held_out(clip: Clip, number: int) -> bool:
         if clip.dataset in with_test_part:

@@ -88,5 +88,7 @@ def test_several_sets_keep_their_own_folds_and_parts() -> None:
         assert sorted(member.clip_id for member in (*fold.train, *fold.test)) == sorted(c.clip_id for c in clips)
         held_out.update(member.clip_id for member in fold.test if member.dataset == "slice")
     assert held_out == Counter(c.clip_id for c in with_one_part)
+    no_rest = official_or_group_folds([*with_folds, *with_parts], 5, 0)
+    assert [len(fold.test) for fold in no_rest] == [5] * 5
     with pytest.raises(DataError, match=r"official folds \[1, 2, 3, 4, 5\] do not fit 4 folds"):
         official_or_group_folds(clips, 4, 0)
