@@ -116,28 +116,26 @@ class StrongLabels:
         """
         clips, starts, rolls = pieces.cpu().numpy().T
         place = starts[:, None] + (np.arange(self._num_frames) - rolls[:, None]) % self._num_frames
-        recordings = [self._recordings[int(clip)] for clip in clips]
-        most = max([1, *(len(recording.spans) for recording in recordings)])
-        rows = [self._piece(recording, at, most) for recording, at in zip(recordings, place, strict=True)]
-        nodes, time = self._num_nodes, self._num_frames // self._stride
-        shapes = ((most, time), (most, nodes), (time, nodes))
-        parts = zip(*rows, strict=True) if rows else (np.zeros((0, *shape), dtype=np.bool_) for shape in shapes)
-        targets = StrongTargets(*(torch.from_numpy(np.asarray(part)).to(frames.device) for part in parts))
+        rows = [self._piece(self._recordings[int(clip)], at) for clip, at in zip(clips, place, strict=True)]
+        most, time = max([1, *(len(heard) for heard, _, _ in rows)]), self._num_frames // self._stride
+        heard = np.zeros((len(rows), most, time), dtype=np.bool_)
+        present = np.zeros((len(rows), most, self._num_nodes), dtype=np.bool_)
+        absent = np.zeros((len(rows), time, self._num_nodes), dtype=np.bool_)
+        for row, (of_events, nodes, absent[row]) in enumerate(rows):
+            heard[row, : len(of_events)], present[row, : len(nodes)] = of_events, nodes
+        targets = StrongTargets(*(torch.from_numpy(part).to(frames.device) for part in (heard, present, absent)))
         return _where_audible(targets, frames, self._stride)
 
-    def _piece(self, recording: _Recording, place: Indices, sources: int) -> tuple[Bools, Bools, Bools]:
-        """Heard (source, time), present (source, node) and absent (time, node) in the frames `place`, (frame,)."""
+    def _piece(self, recording: _Recording, place: Indices) -> tuple[Bools, Bools, Bools]:
+        """Heard (event, time) and present (event, node) of its events, absent (time, node); `place` is (frame,)."""
         first, last = recording.spans.T[..., None]
         inside = (place >= first) & (place < last)
-        frames_left = inside.sum(axis=1)
-        enough = (frames_left > 0) & (frames_left >= np.minimum((last - first)[:, 0], self._least))
-        absent = np.stack(self._absences)[recording.states(place)]
-        more = ((0, sources - len(inside)), (0, 0))
-        return (
-            np.pad(self._per_embedding(inside).any(axis=-1), more),
-            np.pad(recording.present & enough[:, None], more),
-            self._per_embedding(absent.T).all(axis=-1).T,
-        )
+        here = inside.any(axis=1)
+        enough = inside.sum(axis=1) >= np.minimum((last - first)[:, 0], self._least)
+        heard: Bools = self._per_embedding(inside[here]).any(axis=-1)
+        by_frame = np.stack(self._absences)[recording.states(place)]
+        absent: Bools = self._per_embedding(by_frame.T).all(axis=-1).T
+        return heard, (recording.present & enough[:, None])[here], absent
 
     def _per_embedding(self, by_frame: Bools) -> Bools:
         """Group frames by embedding: (row, frame) -> (row, time, stride)."""
