@@ -132,9 +132,9 @@ class StrongLabels:
         inside = (place >= first) & (place < last)
         here = inside.any(axis=1)
         enough = inside.sum(axis=1) >= np.minimum((last - first)[:, 0], self._least)
-        heard: Bools = self._per_embedding(inside[here]).any(axis=-1)
+        heard: Bools = np.logical_or.reduce(self._per_embedding(inside[here]), axis=-1)
         by_frame = np.stack(self._absences)[recording.states(place)]
-        absent: Bools = self._per_embedding(by_frame.T).all(axis=-1).T
+        absent: Bools = np.logical_and.reduce(self._per_embedding(by_frame.T), axis=-1).T
         return heard, (recording.present & enough[:, None])[here], absent
 
     def _per_embedding(self, by_frame: Bools) -> Bools:
