@@ -48,7 +48,7 @@ DataRoot = Annotated[
     typer.Option("--data-root", envvar=DATA_ROOT_VARIABLE, help="Folder that holds the data sets.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Source = Annotated[str, typer.Argument(help="A name from `aed data list`, folder:<path> or csv:<path>.")]
+Source = Annotated[str, typer.Argument(help="A name from `aed data list`, folder:<path>, csv:<path> or strong:<path>.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -21,7 +21,7 @@ from aed.data.piece_starts import PieceStarts
 from aed.features.logmel import AUDIBLE_LEVEL
 from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
-_LABELLED, _UNLABELLED, _SILENCE = 0, 1, 2
+_LABELLED, _UNLABELLED, _SILENCE, _TIMED = 0, 1, 2, 3
 """Streams of random numbers: one for each use, so that one does not disturb the other."""
 
 Indices = NDArray[np.int64]
@@ -35,12 +35,17 @@ class Batch(NamedTuple):
         targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi).
         weak: (unlabelled, frames, mel), clean, only shifted and scaled; empty where none teaches.
         strong: (unlabelled, frames, mel), of distorted views of the same pieces, shifted and scaled.
+        timed: (timed, frames, mel), of distorted views of clips whose labels say when; shifted and scaled; empty where
+            there are none.
+        pieces: (timed, 3) int64, what was read: clip in the store, first frame, frames of rotation to the right.
     """
 
     frames: Tensor
     targets: Tensor
     weak: Tensor
     strong: Tensor
+    timed: Tensor
+    pieces: Tensor
 
 
 class Labelled(NamedTuple):
@@ -71,9 +76,11 @@ class StepBatches(Dataset[Batch]):
         store: Frames.
         labelled: Clips with targets.
         unlabelled: Indices into the store, (clip,) int64; may be empty.
+        timed: Indices into the store of clips whose labels say when, (clip,) int64; may be empty.
         num_frames: Length of every piece in a batch; longer clips are cut where they are heard, shorter ones padded.
         batch_size: Labelled clips per step.
         unlabelled_batch_size: Unlabelled clips per step, 0 where none teaches.
+        timed_batch_size: Clips per step whose labels say when, 0 where none teaches.
         no_events: Rows that are silence or noise made by formula, if any.
         weak: Shift and gain of clean unlabelled clips.
         strong: Shift and gain of distorted views, of labelled and of unlabelled clips.
@@ -87,10 +94,12 @@ class StepBatches(Dataset[Batch]):
         store: FrameStore,
         labelled: Labelled,
         unlabelled: Indices,
+        timed: Indices,
         *,
         num_frames: int,
         batch_size: int,
         unlabelled_batch_size: int,
+        timed_batch_size: int,
         no_events: NoEvents | None,
         weak: ShiftGainConfig,
         strong: ShiftGainConfig,
@@ -99,8 +108,9 @@ class StepBatches(Dataset[Batch]):
         world_size: int = 1,
     ) -> None:
         self._store, self._labelled, self._unlabelled, self._no_events = store, labelled, unlabelled, no_events
-        self._num_frames, self._batch_size = num_frames, batch_size
-        self._unlabelled_batch_size = unlabelled_batch_size
+        self._timed, self._num_frames = timed, num_frames
+        self._batch_size, self._unlabelled_batch_size = batch_size, unlabelled_batch_size
+        self._timed_batch_size = timed_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
         heard = (store.levels(index) > AUDIBLE_LEVEL for index in range(len(store)))
@@ -108,7 +118,7 @@ class StepBatches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step."""
-        return Batch(*self._labelled_rows(step), *self._unlabelled_rows(step))
+        return Batch(*self._labelled_rows(step), *self._unlabelled_rows(step), *self._timed_rows(step))
 
     def _labelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
         generator = np.random.default_rng((self._seed, _LABELLED, step))
@@ -132,12 +142,27 @@ class StepBatches(Dataset[Batch]):
         weak = self._look(clip, starts, np.zeros_like(clip), self._weak, generator)
         return weak, self._look(clip, starts, self._views(clip, generator), self._strong, generator)
 
+    def _timed_rows(self, step: int) -> tuple[Tensor, Tensor]:
+        generator = np.random.default_rng((self._seed, _TIMED, step))
+        which = self._shuffled(step, self._timed_batch_size, len(self._timed), _TIMED)
+        clip = self._timed[which]
+        starts, views = self._starts.draw(clip, generator), self._views(clip, generator)
+        rolls = self._strong.draw_rolls(len(clip), self._num_frames, generator)
+        frames = self._read(clip, starts, views, rolls, self._strong.draw_gains_db(len(clip), generator))
+        pieces = np.stack([clip, starts, rolls], axis=1)[self._share(len(clip))]
+        return frames, torch.from_numpy(pieces)
+
     def _look(
         self, clip: Indices, starts: Indices, views: Indices, config: ShiftGainConfig, generator: np.random.Generator
     ) -> Tensor:
         """This process's rows of a shifted and scaled look at the whole batch's clips: (row, frames, mel)."""
         rolls = config.draw_rolls(len(clip), self._num_frames, generator)
-        gains_db = config.draw_gains_db(len(clip), generator)
+        return self._read(clip, starts, views, rolls, config.draw_gains_db(len(clip), generator))
+
+    def _read(
+        self, clip: Indices, starts: Indices, views: Indices, rolls: Indices, gains_db: NDArray[np.float32]
+    ) -> Tensor:
+        """This process's rows of pieces of the whole batch's clips: (row, frames, mel)."""
         rows = self._share(len(clip))
         frames = self._store.gather(clip[rows], views[rows], starts[rows], rolls[rows], self._num_frames)
         return amplify_clips(frames, gains_db[rows])

@@ -20,6 +20,8 @@ class Clip:
         split: Official split ("train", "test"), where the data set has one.
         recording: Source recording, unique within the data set.
         group: Content group: clips of one group share content and stay on one side of every split.
+        mixed_of: Content groups of what a mixed scene was made of; empty for a recording of the world. A scene only
+            ever teaches, and only where none of these is held out.
     """
 
     clip_id: str
@@ -30,6 +32,7 @@ class Clip:
     split: str | None
     recording: str
     group: str
+    mixed_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def dataset_spec(name: str) -> DatasetSpec:
     near = get_close_matches(name, DATASETS, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     raise DataError(
-        f"unknown data set '{name}': {hint}expected one of {', '.join(DATASETS)}, folder:<path> or csv:<path>"
+        f"unknown data set '{name}': {hint}expected one of {', '.join(DATASETS)}, folder:<path>, csv:<path> or "
+        "strong:<path>"
     )
 
 

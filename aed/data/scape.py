@@ -27,6 +27,7 @@ from aed.data.scape_mix import mix_scene
 from aed.data.scape_plan import Piece, PlacedPiece, ScenePlan, plan_scenes
 from aed.data.scape_sources import ScapeClip, ScapeClips, load_scape_clips
 from aed.data.scape_tables import (
+    AUDIO_FOLDER,
     BACKGROUND,
     DURATIONS_FILE,
     EVENT,
@@ -43,7 +44,6 @@ from aed.errors import DataError, StorageError
 from aed.storage import atomic_folder, write_atomic
 from aed.timebase import seconds_from_samples
 
-AUDIO_FOLDER = "audio"
 SCAPE_FILE = "scape.json"
 NOISE = "noise"
 _FORMAT = 1

@@ -18,6 +18,7 @@ from aed.data.table import read_table, write_table
 from aed.errors import ManifestError
 from aed.storage import write_atomic
 
+AUDIO_FOLDER = "audio"
 TRUTH_FILE, DURATIONS_FILE, SOURCES_FILE = "truth.tsv", "durations.tsv", "sources.csv"
 TRUTH_COLUMNS = ("filename", "onset", "offset", "event_label")
 DURATION_COLUMNS = ("filename", "duration")

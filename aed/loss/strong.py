@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aed.tree.head import NodeScores
 from aed.tree.time_pooling import TimePoolingConfig, pool_decisions
 
 
 class StrongTargets(NamedTuple):
-    """What is known about scenes over time; the rest is unknown.
+    """What is known over time about scenes, or pieces of strongly labelled recordings; the rest is unknown.
 
     Attributes:
-        heard: (scene, source, time) bool, when each source is heard.
+        heard: (scene, source, time) bool, when each source, or event of a table, is heard.
         present: (scene, source, node) bool: the node is present at some time at which the source is heard; False where
             it never is heard.
         absent: (scene, time, node) bool: the node is absent.
@@ -29,6 +29,20 @@ class StrongTargets(NamedTuple):
     heard: Tensor
     present: Tensor
     absent: Tensor
+
+
+def joined_targets(one: StrongTargets, other: StrongTargets) -> StrongTargets:
+    """Put the rows of two batches in one, the ones with fewer sources with some that are never heard."""
+    sources = max(one.heard.shape[1], other.heard.shape[1])
+    padded = [
+        StrongTargets(
+            nn.functional.pad(part.heard, (0, 0, 0, sources - part.heard.shape[1])),
+            nn.functional.pad(part.present, (0, 0, 0, sources - part.present.shape[1])),
+            part.absent,
+        )
+        for part in (one, other)
+    ]
+    return StrongTargets(*(torch.cat(parts) for parts in zip(*padded, strict=True)))
 
 
 def strong_loss(scores: NodeScores, targets: StrongTargets, pooling: TimePoolingConfig) -> Tensor:

@@ -13,20 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aed.data.audio_files import audio_files
-from aed.data.scape import AUDIO_FOLDER, SCAPE_FILE
-from aed.data.scape_tables import (
-    BACKGROUND,
-    DURATIONS_FILE,
-    EVENT,
-    SOURCES_FILE,
-    TRUTH_FILE,
-    SourceRow,
-    read_durations,
-    read_sources,
-    read_truth,
-)
-from aed.errors import DataError, ManifestError
+from aed.data.scape import SCAPE_FILE
+from aed.data.scape_tables import BACKGROUND, EVENT, SOURCES_FILE, TRUTH_FILE, SourceRow, TruthRow, read_sources
+from aed.data.strong_folder import StrongRecording, read_recordings
+from aed.errors import DataError
 from aed.metrics.event_truth import LabelledEvent
 from aed.metrics.spans import total_seconds, union
 
@@ -109,24 +99,9 @@ def read_event_set(truth: Path, audio: Path | None = None, durations: Path | Non
         DataError: A recording is not there.
     """
     folder = truth.parent
-    if audio is None:
-        audio = folder / AUDIO_FOLDER if (folder / AUDIO_FOLDER).is_dir() else folder
-    if durations is None and (folder / DURATIONS_FILE).is_file():
-        durations = folder / DURATIONS_FILE
-    seconds = read_durations(durations) if durations is not None else {}
-    events: dict[str, list[LabelledEvent]] = {name: [] for name in seconds}
-    for row in read_truth(truth):
-        if durations is not None and row.filename not in seconds:
-            raise ManifestError(f"{durations} lacks '{row.filename}', which {truth} names. Add its length")
-        found = events.setdefault(row.filename, [])
-        if row.event_label is not None and row.onset is not None and row.offset is not None:
-            found.append(LabelledEvent(row.onset, row.offset, row.event_label))
-    if not events:
-        raise DataError(f"{truth} names no recording: expected a row for each event. Add some")
     sources = _sources(folder / SOURCES_FILE)
-    paths = _paths(audio, events, truth)
     recordings = tuple(
-        _recording(name, paths[name], seconds.get(name), events[name], sources.get(name, [])) for name in sorted(events)
+        _recording(recording, sources.get(recording.name, [])) for recording in read_recordings(truth, audio, durations)
     )
     return EventSet(folder, recordings, *_scape(folder / SCAPE_FILE))
 
@@ -159,31 +134,22 @@ def _sources(path: Path) -> dict[str, list[SourceRow]]:
     return by_name
 
 
-def _paths(audio: Path, names: Iterable[str], truth: Path) -> dict[str, Path]:
-    files = audio_files(audio)
-    paths = {name: files.get(Path(name).with_suffix("").as_posix()) for name in names}
-    absent = [name for name, path in paths.items() if path is None]
-    if absent:
-        raise DataError(
-            f"{audio}: {len(absent)} of the {len(paths)} recordings that {truth} names are not there, the first is "
-            f"'{absent[0]}'. Name their folder with --audio"
-        )
-    return {name: path for name, path in paths.items() if path is not None}
-
-
-def _recording(
-    name: str, path: Path, seconds: float | None, events: Sequence[LabelledEvent], sources: Sequence[SourceRow]
-) -> Recording:
+def _recording(recording: StrongRecording, sources: Sequence[SourceRow]) -> Recording:
     backgrounds = [row for row in sources if row.kind == BACKGROUND and row.label]
     return Recording(
-        name=name,
-        path=path,
-        duration_seconds=seconds,
-        events=tuple(events),
+        name=recording.name,
+        path=recording.path,
+        duration_seconds=recording.duration_seconds,
+        events=tuple(_event(row) for row in recording.events),
         backgrounds=tuple(LabelledEvent(row.onset, row.offset, row.label) for row in backgrounds),
         snr_db=sources[0].snr_db if sources else None,
         sources=tuple(sources),
     )
+
+
+def _event(row: TruthRow) -> LabelledEvent:
+    assert row.onset is not None and row.offset is not None and row.event_label is not None, "it has a label"
+    return LabelledEvent(row.onset, row.offset, row.event_label)
 
 
 def _scape(path: Path) -> tuple[str | None, int | None]:

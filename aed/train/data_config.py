@@ -7,6 +7,7 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
+from aed.data.strong_folder import is_strong
 from aed.settings import Settings
 
 SHORTEST_CLIP_SECONDS = 0.1
@@ -86,11 +87,15 @@ class DataConfig(Settings):
     """Which clips teach and which are held out.
 
     Attributes:
-        source: Data set name, `made`, `folder:<path>` or `csv:<path>`.
-        label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, and the
-            labels of other sources (names of folders) are names of concepts.
+        source: Data set name, `made`, `folder:<path>`, `csv:<path>` or `strong:<path>`. The last is a folder in DESED's
+            form, as `aed data scape` writes it, or its table of truth: recordings that teach when each event sounds
+            (several labels only); what its table names is absent elsewhere. See `aed.data.strong_folder`.
+        label_map: Label map of the source; a name or a YAML file. Without one, a known data set has its own, a
+            `strong:` folder may hold a `labels.yaml`, and the labels of other sources are names of concepts.
         labelled_sources: Further known data sets whose labels teach too, each by its own label map; `made` is one of
-            sounds made by formula.
+            sounds made by formula. `strong:<path>` may stand here too.
+        strong_share: Share of each batch's labelled clips that are pieces of strongly labelled recordings; by default
+            as large as their share of the clips.
         unlisted: `absent`: what a clip's labels do not name counts as absent in all sources, unless it is related to
             what they name. Without it each label map decides; see `LabelMap.unlisted`.
         folds: `official`, `none` (train on everything) or folds by content group.
@@ -108,6 +113,7 @@ class DataConfig(Settings):
     source: str
     label_map: str | None = None
     labelled_sources: tuple[str, ...] | None = None
+    strong_share: float | None = Field(None, gt=0, lt=1)
     unlisted: Literal["absent"] | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
@@ -126,10 +132,29 @@ class DataConfig(Settings):
             raise ValueError("data.labels and data.labels_percent exclude each other: remove one")
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _share_of_something(self) -> DataConfig:
+        if self.strong_share is not None and len(self.strong_sources) in (0, len(self.every_labelled_source)):
+            raise ValueError(
+                "data.strong_share is for a recipe with strong:<path> beside another labelled source: remove it, or "
+                "add the missing one"
+            )
+        if self.strong_sources and self.label_budget:
+            raise ValueError(
+                f"the label budget {self.label_budget} is for clips' labels, but {self.strong_sources[0]} is strongly "
+                "labelled: remove one"
+            )
+        return self
+
     @property
     def every_labelled_source(self) -> tuple[str, ...]:
         """The source and the further labelled ones."""
         return (self.source, *(self.labelled_sources or ()))
+
+    @property
+    def strong_sources(self) -> tuple[str, ...]:
+        """Those whose labels say when."""
+        return tuple(filter(is_strong, self.every_labelled_source))
 
     @property
     def every_judged_source(self) -> tuple[str, ...]:

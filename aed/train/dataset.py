@@ -10,7 +10,7 @@ from aed.data.label_budget import read_label_budget
 from aed.data.made_sounds import MADE_INFO
 from aed.data.records import Clip, DatasetInfo
 from aed.data.registry import dataset_spec
-from aed.data.source import load_source
+from aed.data.source import known_info, load_source
 from aed.data.splits import Fold, group_folds, official_folds, official_or_group_folds, seeded_order
 from aed.errors import ConfigError, DataError
 from aed.train.labels import left_out_labels, source_clips
@@ -43,9 +43,9 @@ class FoldClips:
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
     """Numbers of the recipe's folds, empty where nothing is held out."""
-    never = never_teaching(recipe) | {MADE_INFO.dataset}
-    clips = tuple(clip for clip in source_clips(recipe, root) if clip.dataset not in never)
-    return tuple(fold.number for fold in _folds(recipe, clips))
+    never, clips = never_teaching(recipe), source_clips(recipe, root)
+    recorded = tuple(clip for clip in _others(clips, _made(clips)) if clip.dataset not in never)
+    return tuple(fold.number for fold in _folds(recipe, recorded))
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Cli
 
 
 def _made(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
-    """Sounds made by formula, which are never held out: they say nothing about the world."""
-    return tuple(clip for clip in clips if clip.dataset == MADE_INFO.dataset)
+    """Sounds made by formula and mixed scenes, which are never held out: they say nothing new about the world."""
+    return tuple(clip for clip in clips if clip.dataset == MADE_INFO.dataset or clip.mixed_of)
 
 
 def _with_labels(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
@@ -164,18 +164,20 @@ def _without_groups_of(
     coarse: tuple[Clip, ...],
 ) -> FoldClips:
     """Cut these training clips so that none shares a content group with those that are tested on."""
-    held_out = {clip.group for clip in test}
-    kept = tuple(clip for clip in training if clip.group not in held_out)
-    kept_labelled = tuple(clip for clip in labelled if clip.group not in held_out)
-    tested = set(test)
+    held_out, tested = {clip.group for clip in test}, set(test)
+
+    def is_apart(clip: Clip) -> bool:
+        return held_out.isdisjoint((clip.group, *clip.mixed_of))
+
+    kept, kept_labelled = tuple(filter(is_apart, training)), tuple(filter(is_apart, labelled))
     return FoldClips(
         fold,
         training=kept,
         labelled=kept_labelled,
-        coarse=tuple(clip for clip in coarse if clip.group not in held_out),
+        coarse=tuple(filter(is_apart, coarse)),
         unlabelled=_consistency_clips(recipe, kept, kept_labelled),
         test=test,
-        left_out=tuple(clip for clip in training if clip.group in held_out and clip not in tested),
+        left_out=tuple(clip for clip in training if not is_apart(clip) and clip not in tested),
     )
 
 
@@ -191,6 +193,11 @@ def _consistency_clips(recipe: Recipe, training: tuple[Clip, ...], labelled: tup
 def _folds(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Fold, ...]:
     if recipe.data.folds == "none":
         return ()
+    if not clips:
+        raise ConfigError(
+            f"recipe {recipe.name}: none of its clips can be held out (mixed scenes and sounds made by formula only "
+            "teach): set data.folds to none, or add a source of recordings"
+        )
     if recipe.data.folds == "official":
         return official_folds(clips)
     cut = official_or_group_folds if recipe.data.folds.official else group_folds
@@ -217,6 +224,12 @@ def _cut(recipe: Recipe, fold: int | None, clips: tuple[Clip, ...]) -> tuple[tup
 def never_teaching(recipe: Recipe) -> frozenset[str]:
     """Return the names, as clips bear them, of the data sets that are only tested on."""
     return frozenset(dataset_spec(source).info.dataset for source in recipe.data.test_sources or ())
+
+
+def strongly_labelled(recipe: Recipe, clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Those of the clips whose labels say when."""
+    names = {known_info(source).dataset for source in recipe.data.strong_sources}
+    return tuple(clip for clip in clips if clip.dataset in names)
 
 
 def _cut_options(recipe: Recipe) -> str:

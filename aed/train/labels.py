@@ -13,9 +13,17 @@ from aed.data.leave_out import leave_out_groups
 from aed.data.records import Clip
 from aed.data.registry import DATASETS
 from aed.data.source import known_info, load_source
+from aed.data.strong_folder import NO_EVENT, is_strong, label_map_file, strong_path
 from aed.errors import ConfigError, DataError
 from aed.ontology.graph import Ontology, load_ontology
-from aed.ontology.labels import LabelMap, clip_target_node, label_map_from_names, load_label_map, node_targets
+from aed.ontology.labels import (
+    LabelMap,
+    LabelTarget,
+    clip_target_node,
+    label_map_from_names,
+    load_label_map,
+    node_targets,
+)
 from aed.ontology.taxonomy import Taxonomy, build_taxonomy, extend_ontology
 from aed.ontology.user_tree import load_tree
 from aed.train.recipe import Recipe
@@ -54,7 +62,7 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
     maps: LabelMaps = {}
     for clip in clips:
         if clip.dataset not in maps:
-            maps[clip.dataset] = _whole_label_map(recipe, clip.dataset)
+            maps[clip.dataset] = whole_label_map(recipe, clip.dataset)
         label_map = maps[clip.dataset]
         used.setdefault(clip.dataset, set()).update(clip.labels)
         for label in clip.labels:
@@ -69,14 +77,17 @@ def recipe_label_maps(recipe: Recipe, clips: tuple[Clip, ...]) -> LabelMaps:
     return {dataset: label_map.restricted(used[dataset]) for dataset, label_map in maps.items()}
 
 
-def _whole_label_map(recipe: Recipe, dataset: str) -> LabelMap:
+def whole_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     """What the labels of a data set's clips mean, those that do not occur too."""
     label_map = _stated_label_map(recipe, dataset)
     return replace(label_map, unlisted=recipe.data.unlisted) if recipe.data.unlisted else label_map
 
 
 def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
-    data, ontology = recipe.data, _recipe_ontology(recipe)
+    data, ontology = recipe.data, recipe_ontology(recipe)
+    for source in filter(is_strong, data.every_labelled_source):
+        if known_info(source).dataset == dataset:
+            return _strong_label_map(recipe, source, ontology)
     for source in (*(data.labelled_sources or ()), *(data.test_sources or ())):
         info = known_info(source)
         if info.dataset == dataset:
@@ -90,7 +101,25 @@ def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     return label_map_from_names(data.source, names, task=recipe.taxonomy.task, ontology=ontology)
 
 
-def _recipe_ontology(recipe: Recipe) -> Ontology:
+def _strong_label_map(recipe: Recipe, source: str, ontology: Ontology) -> LabelMap:
+    """What the labels of strongly labelled recordings mean.
+
+    Whoever wrote down onsets and offsets wrote down all of them: a label that occurs in the table is absent elsewhere.
+    """
+    file = label_map_file(strong_path(source))
+    name = recipe.data.label_map if source == recipe.data.source and recipe.data.label_map else file
+    used = [label for label in load_source(source).labels if label != NO_EVENT]
+    if name is not None:
+        found = load_label_map(name, ontology)
+    else:
+        found = label_map_from_names(source, used, task="multi", ontology=ontology)
+    labels = {**found.labels, NO_EVENT: LabelTarget(None, none=True)}
+    written = (labels[label].concept for label in used if label in labels)
+    exhaustive = found.exhaustive | {concept for concept in written if concept is not None}
+    return replace(found, labels=labels, exhaustive=exhaustive)
+
+
+def recipe_ontology(recipe: Recipe) -> Ontology:
     """The ontology, with the concepts and edges of the recipe's own tree if it has one."""
     tree = _own_tree(recipe)
     return extend_ontology(load_ontology(), tree) if tree else load_ontology()
@@ -140,8 +169,8 @@ def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) ->
     Raises:
         DataError: A clip's labels are unmapped, so that nothing can be learned from it.
     """
-    ontology = _recipe_ontology(recipe)
-    maps = {dataset: _whole_label_map(recipe, dataset) for dataset in {clip.dataset for clip in clips}}
+    ontology = recipe_ontology(recipe)
+    maps = {dataset: whole_label_map(recipe, dataset) for dataset in {clip.dataset for clip in clips}}
     if recipe.taxonomy.task == "multi":
         rows = [node_targets(taxonomy, ontology, maps[clip.dataset], clip.labels) for clip in clips]
         return np.stack(rows).astype(np.float32)
@@ -166,7 +195,7 @@ def left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
     """Labels of the leaves that training is not to hear."""
     if (leave_out := recipe.data.leave_out) is None:
         return frozenset()
-    label_maps, ontology = recipe_label_maps(recipe, clips), _recipe_ontology(recipe)
+    label_maps, ontology = recipe_label_maps(recipe, clips), recipe_ontology(recipe)
     taxonomy = _taxonomy(recipe, label_maps)
     groups = leave_out_groups(taxonomy, leave_out.groups)
     leaf_of = {

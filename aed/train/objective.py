@@ -1,7 +1,10 @@
 """What training minimises: a batch in, named losses out. The loop does not know which method runs.
 
 - `label`: the path likelihood of labelled clips.
-- `strong`: where some of them were mixed to scenes, what is known there over time; see `aed.loss.strong`.
+- `strong`: where some of them were mixed to scenes, or their labels say when, what is known over time; see
+  `aed.loss.strong`. Such rows have no part in `label`: what sounds at all follows from what sounds when, and pooled
+  over a whole row, a short event would teach the moments beside it too. Nor are strongly labelled rows mixed up or
+  mixed to scenes: of a piece that holds background and event, the loudest moment need not be the event.
 - `window`: the likelihood in one short window of each clip.
 - `consistency`: the decision on distorted unlabelled clips against that on clean ones; `sure`, which counts for
   nothing, is the share of decisions that taught.
@@ -10,6 +13,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +26,15 @@ from aed.features.spectrogram_augment import augment_frames
 from aed.loss.consistency import Consistency
 from aed.loss.label_weights import label_weights
 from aed.loss.path import multi_label_loss, single_label_loss
-from aed.loss.strong import strong_loss
+from aed.loss.strong import StrongTargets, joined_targets, strong_loss
 from aed.model import TreeModel
 from aed.ontology.taxonomy import Taxonomy
 from aed.train.recipe import Recipe
-from aed.train.scenes import Scenes, make_scenes
+from aed.train.scenes import make_scenes
 from aed.train.short_window import draw_windows, window_targets
+from aed.train.strong_labels import StrongLabels
 from aed.tree.head import NodeScores
-from aed.tree.time_pooling import pool_decisions
+from aed.tree.time_pooling import TimePoolingConfig, pool_decisions
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,22 @@ class Losses:
     named: dict[str, Tensor]
 
 
+class _TaughtOverTime(NamedTuple):
+    """Rows of a batch that teach over time.
+
+    Attributes:
+        scenes: (scene, frames, mel), which take the place of as many first rows.
+        rows: (row,) int64: the scenes, and the strongly labelled pieces.
+        targets: Of these rows.
+        pooling: How the model pools its decisions over time.
+    """
+
+    scenes: Tensor
+    rows: Tensor
+    targets: StrongTargets
+    pooling: TimePoolingConfig
+
+
 class Objective(nn.Module):
     """Path likelihood on labelled clips and scenes, plus weak-to-strong consistency on unlabelled clips.
 
@@ -52,12 +74,16 @@ class Objective(nn.Module):
         taxonomy: The tree.
         seed: Decides mixing and masks, together with the step.
         rank: Process number; processes distort differently.
+        strong_labels: What is known about the strongly labelled recordings, where the recipe has some.
     """
 
     label_weights: Tensor | None
 
-    def __init__(self, recipe: Recipe, taxonomy: Taxonomy, seed: int, rank: int = 0) -> None:
+    def __init__(
+        self, recipe: Recipe, taxonomy: Taxonomy, seed: int, rank: int = 0, strong_labels: StrongLabels | None = None
+    ) -> None:
         super().__init__()
+        self._strong_labels = strong_labels
         self._recipe, self._taxonomy, self._seed, self._rank = recipe, taxonomy, seed, rank
         self._consistency = Consistency(recipe.consistency, taxonomy) if recipe.consistency else None
         weights = label_weights(taxonomy, recipe.label_loss) if recipe.label_loss else None
@@ -75,18 +101,21 @@ class Objective(nn.Module):
         """
         generator = torch.Generator().manual_seed(_step_seed(self._seed, step, self._rank))
         frames = self._distorted(batch, generator)
-        labelled = len(batch.frames)
+        labelled, unlabelled_from = len(batch.frames), len(batch.frames) + len(batch.timed)
         mixup = mixup_weights(labelled, self._recipe.augment.mixup_alpha, generator)
         inputs = torch.cat([mix(frames[:labelled], *mixup), frames[labelled:]])
         windows, audible = draw_windows(frames, model, generator)
         named: dict[str, Tensor] = {}
         scenes = 0
-        if self._recipe.scenes is None:
+        taught = self._taught_over_time(frames[:unlabelled_from], batch, model, generator)
+        if taught is None:
             scores: NodeScores = network(inputs, windows)
         else:
-            made = make_scenes(frames[:labelled], batch.targets, model, self._recipe.scenes, generator)
-            scenes = len(made.frames)
-            scores, named["strong"] = _scores_with_scenes(network, made, inputs[scenes:], windows)
+            scenes = len(taught.scenes)
+            over_time: NodeScores = network(torch.cat([taught.scenes, inputs[scenes:]]), over_time=True)
+            named["strong"] = strong_loss(_chosen(over_time, taught.rows), taught.targets, taught.pooling)
+            whole = NodeScores(*(score[:, None] for score in over_time))
+            scores = pool_decisions(whole, taught.pooling, windows[:, :1])
         clip_scores = NodeScores(*(score[:, 0] for score in scores))
         named["label"] = self._label_loss(_rows(clip_scores, scenes, labelled), batch.targets, mixup, scenes)
         if self._recipe.optim.short_window_weight and self._taxonomy.task == "single":
@@ -96,20 +125,41 @@ class Objective(nn.Module):
             self._consistency.observe_labels(batch.targets)
             with torch.no_grad():
                 judged: NodeScores = teacher(batch.weak)
-            named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, labelled, None))
+            named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, unlabelled_from, None))
         return Losses(self._total(named, step), named)
 
+    def _taught_over_time(
+        self, frames: Tensor, batch: Batch, model: TreeModel, generator: torch.Generator
+    ) -> _TaughtOverTime | None:
+        """What is known over time, of the rows (labelled + timed, frames, mel); None where the recipe has no such."""
+        pooling, labelled = model.config.time_pooling, len(batch.frames)
+        made = timed = None
+        if self._recipe.scenes is not None:
+            made = make_scenes(frames[:labelled], batch.targets, model, self._recipe.scenes, generator)
+        if self._strong_labels is not None:
+            timed = self._strong_labels.cut(batch.pieces, frames[labelled:])
+        if made is None and timed is None:
+            return None
+        assert pooling is not None, "the recipe refuses what teaches over time without time pooling"
+        scenes = frames[:0] if made is None else made.frames
+        known = [targets for targets in (made and made.targets, timed) if targets is not None]
+        rows = torch.cat([torch.arange(len(scenes)), torch.arange(labelled, labelled + len(batch.timed))])
+        return _TaughtOverTime(scenes, rows.to(frames.device), reduce(joined_targets, known), pooling)
+
     def _distorted(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Labelled and unlabelled clips as the student sees them: (labelled + unlabelled, frames, mel)."""
-        frames = augment_frames(batch.frames, self._recipe.augment.frames, generator)
-        if self._recipe.consistency is None or not len(batch.strong):
-            return frames
-        return torch.cat([frames, augment_frames(batch.strong, self._recipe.consistency.frames, generator)])
+        """All clips as the student sees them: (labelled + timed + unlabelled, frames, mel)."""
+        config = self._recipe.augment.frames
+        parts = [augment_frames(batch.frames, config, generator)]
+        if len(batch.timed):  # never stretched nor shifted in time: their events would move
+            parts.append(augment_frames(batch.timed, config.model_copy(update={"stretch": 0.0}), generator))
+        if self._recipe.consistency is not None and len(batch.strong):
+            parts.append(augment_frames(batch.strong, self._recipe.consistency.frames, generator))
+        return torch.cat(parts)
 
     def _total(self, named: dict[str, Tensor], step: int) -> Tensor:
         recipe, total = self._recipe, named["label"]
-        if recipe.scenes is not None:
-            total = total + recipe.scenes.weight * named["strong"]
+        if "strong" in named:
+            total = total + (recipe.scenes.weight if recipe.scenes else 1.0) * named["strong"]
         if "window" in named:
             total = total + recipe.optim.short_window_weight * named["window"]
         if self._consistency is not None and "consistency" in named:
@@ -139,12 +189,8 @@ class Objective(nn.Module):
         return targets if self.label_weights is None else targets @ self.label_weights
 
 
-def _scores_with_scenes(network: nn.Module, made: Scenes, others: Tensor, windows: Tensor) -> tuple[NodeScores, Tensor]:
-    """Scores of the scenes and all other rows over the whole of each, (row, 1, node), and what the scenes cost."""
-    over_time: NodeScores = network(torch.cat([made.frames, others]), over_time=True)
-    strong = strong_loss(_rows(over_time, 0, len(made.frames)), made.targets, made.pooling)
-    whole = NodeScores(*(score[:, None] for score in over_time))
-    return pool_decisions(whole, made.pooling, windows[:, :1]), strong
+def _chosen(scores: NodeScores, rows: Tensor) -> NodeScores:
+    return NodeScores(scores.log_p[rows], scores.log_not_p[rows])
 
 
 def _rows(scores: NodeScores, start: int, stop: int | None) -> NodeScores:

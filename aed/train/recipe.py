@@ -156,6 +156,17 @@ class Recipe(Settings):
             raise ValueError(
                 "pretrain and start_from exclude each other: weights that were trained need no pretraining"
             )
+        if self.data.strong_sources and (self.taxonomy.task == "single" or not self.model.time_pooling):
+            raise ValueError(
+                f"{self.data.strong_sources[0]} says when each event sounds, but only a multi-label tree that decides "
+                "over time learns from that: set taxonomy.task to multi and model.time_pooling to such as "
+                "{exponent: 4.0}, or name another source"
+            )
+        if self.scenes and len(self.data.strong_sources) == len(self.data.every_labelled_source):
+            raise ValueError(
+                "scenes is there, but scenes are mixed of clips whose labels do not say when, and all labelled sources "
+                "are strong:<path>: remove it, or add a source of clips"
+            )
         if self.pretrain and self.pretrain.segment_seconds > self.data.clip_seconds:
             raise ValueError(
                 f"pretrain.segment_seconds is {self.pretrain.segment_seconds:g}, longer than a clip "

@@ -30,7 +30,7 @@ class ScenesConfig(Settings):
         event_seconds: Shortest and longest piece that is cut around the loudest moment of an event's clip; drawn evenly
             on a logarithmic scale.
         snr_db: Lowest and highest level of an event over the background, each where it is active; drawn evenly.
-        weight: Factor on the loss `strong` of the scenes.
+        weight: Factor on the loss `strong`, of the scenes and of strongly labelled clips.
     """
 
     share: float = Field(0.5, gt=0, lt=1)

@@ -13,7 +13,6 @@ from aed.timebase import rows_from_seconds, seconds_from_samples
 from aed.train.scene_mix import mix_scenes
 from aed.train.scene_plan import ScenesConfig, draw_plan
 from aed.train.scene_targets import NEAR_SECONDS, can_be_event, scene_targets
-from aed.tree.time_pooling import TimePoolingConfig
 
 
 class Scenes(NamedTuple):
@@ -22,12 +21,10 @@ class Scenes(NamedTuple):
     Attributes:
         frames: (scene, frames, mel) log-mel.
         targets: What is known about them over time.
-        pooling: How the model pools its decisions over time.
     """
 
     frames: Tensor
     targets: StrongTargets
-    pooling: TimePoolingConfig
 
 
 @torch.no_grad()
@@ -43,11 +40,10 @@ def make_scenes(
         config: What is drawn.
         generator: On the CPU; decides everything that is random.
     """
-    assert model.config.time_pooling is not None, "the recipe refuses scenes without time pooling"
     features, stride = model.config.features, model.encoder.stride_frames
     frame_seconds = seconds_from_samples(features.hop_samples, features.rate_hz)
     events = can_be_event(targets, model.taxonomy)
     plan = draw_plan(events, frames.shape[1], frame_seconds, config, generator).to(frames.device)
     mixed, sources = mix_scenes(frames, plan)
     near = rows_from_seconds(NEAR_SECONDS, frame_seconds * stride)
-    return Scenes(mixed, scene_targets(sources, targets[plan.rows], stride, near), model.config.time_pooling)
+    return Scenes(mixed, scene_targets(sources, targets[plan.rows], stride, near))

@@ -58,22 +58,25 @@ def made_batches(
     views: int = 0,
     batch_size: int = 4,
     unlabelled_batch_size: int = 0,
+    timed_batch_size: int = 0,
     made_rows: int = 0,
     strong: ShiftGainConfig = AS_IT_IS,
     seed: int = 0,
     rank: int = 0,
     world_size: int = 1,
 ) -> StepBatches:
-    """All clips are labelled, clip i as node i % 3, and all are unlabelled too."""
+    """All clips are labelled, clip i as node i % 3, and all are unlabelled and timed too."""
     indices = np.arange(len(lengths))
     noise = MadeNoise(FEATURES, NUM_FRAMES, seed)
     return StepBatches(
         cast(FrameStore, MadeStore(lengths, views)),
         Labelled(indices, np.eye(NUM_NODES, dtype=np.float32)[indices % 3]),
         indices,
+        indices,
         num_frames=NUM_FRAMES,
         batch_size=batch_size,
         unlabelled_batch_size=unlabelled_batch_size,
+        timed_batch_size=timed_batch_size,
         no_events=NoEvents(made_rows, NONE_TARGET, noise) if made_rows else None,
         weak=AS_IT_IS,
         strong=strong,
@@ -93,11 +96,13 @@ def assert_equal(first: Batch, second: Batch) -> None:
 
 
 def test_shapes_and_types() -> None:
-    batch = made_batches([50] * 7, unlabelled_batch_size=6)[0]
-    assert [tuple(part.shape) for part in batch] == [(4, 50, 2), (4, NUM_NODES), (6, 50, 2), (6, 50, 2)]
-    assert all(part.dtype == torch.float32 for part in batch)
+    batch = made_batches([50] * 7, unlabelled_batch_size=6, timed_batch_size=3)[0]
+    shapes = [(4, 50, 2), (4, NUM_NODES), (6, 50, 2), (6, 50, 2), (3, 50, 2), (3, 3)]
+    assert [tuple(part.shape) for part in batch] == shapes
+    assert all(part.dtype == torch.float32 for part in batch[:-1])
     without = made_batches([50] * 7)[0]
-    assert without.weak.shape == without.strong.shape == (0, 50, 2)
+    assert without.weak.shape == without.strong.shape == without.timed.shape == (0, 50, 2)
+    assert without.pieces.shape == (0, 3)
 
 
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
@@ -133,6 +138,25 @@ def test_every_clip_is_seen_once_per_shuffle(count: int, batch_size: int, unlabe
         assert len(seen) >= 2 * count
         for start in range(0, len(seen) - count + 1, count):
             assert sorted(seen[start : start + count]) == list(range(count))
+
+
+def test_pieces_say_what_was_read_of_clips_whose_labels_say_when() -> None:
+    """Of long clips, cut and rotated, and of short ones, padded and rotated."""
+    lengths = [500, 20, 53, 90]
+    batches = made_batches(lengths, timed_batch_size=8, views=2, strong=ShiftGainConfig(gain_db=0))
+    for step in range(5):
+        batch = batches[step]
+        for row, (clip, start, roll) in zip(batch.timed[:, :, 0], batch.pieces.tolist(), strict=True):
+            whole = CLIP_STEP * (clip + 1) + torch.arange(float(lengths[clip]))
+            piece = torch.nn.functional.pad(whole[start : start + NUM_FRAMES], (0, max(0, NUM_FRAMES - lengths[clip])))
+            assert torch.equal(row, torch.roll(piece, roll))
+    assert len({tuple(piece) for step in range(5) for piece in batches[step].pieces.tolist()}) > 20
+
+
+def test_clips_whose_labels_say_when_do_not_disturb_the_others() -> None:
+    alone = made_batches([80] * 9, unlabelled_batch_size=4, strong=DISTORTED, views=3)[2]
+    with_them = made_batches([80] * 9, unlabelled_batch_size=4, timed_batch_size=3, strong=DISTORTED, views=3)[2]
+    assert_equal(Batch(*alone[:4], *with_them[4:]), with_them)
 
 
 def test_shuffles_differ() -> None:
@@ -191,7 +215,8 @@ def test_short_clips_are_padded_and_long_ones_cut_at_any_place() -> None:
 
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_the_processes_shares_make_the_whole_batch(world_size: int) -> None:
-    settings_of = {"batch_size": 8, "unlabelled_batch_size": 4, "made_rows": 3, "strong": DISTORTED, "views": 2}
+    sizes = {"batch_size": 8, "unlabelled_batch_size": 4, "timed_batch_size": 4, "made_rows": 3}
+    settings_of = {**sizes, "strong": DISTORTED, "views": 2}
     whole = made_batches([80] * 9, **settings_of)
     for step in range(3):
         shares = [
@@ -226,9 +251,11 @@ def test_workers_make_the_batches_of_the_main_process(tmp_path: Path) -> None:
         write_store(tmp_path),
         Labelled(np.arange(5), np.eye(5, NUM_NODES, dtype=np.float32)),
         np.arange(5),
+        np.arange(5),
         num_frames=NUM_FRAMES,
         batch_size=4,
         unlabelled_batch_size=3,
+        timed_batch_size=2,
         no_events=NoEvents(1, NONE_TARGET, MadeNoise(FEATURES, NUM_FRAMES, 0)),
         weak=DISTORTED,
         strong=DISTORTED,

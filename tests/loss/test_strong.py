@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from aed.loss.strong import StrongTargets, strong_loss
+from aed.loss.strong import StrongTargets, joined_targets, strong_loss
 from aed.tree.head import NodeScores, log_complement
 from aed.tree.time_pooling import TimePoolingConfig
 
@@ -84,3 +84,20 @@ def test_one_heard_moment_of_an_event_suffices_and_none_outside_is_free() -> Non
     assert cost(4, 5, 6, 7) < cost(5) < cost()
     assert cost(4, 5, 6, 7) == cost(3, 4, 5, 6, 7, 8), "the edges are unknown"
     assert cost(5) < cost(5, 11)
+
+
+def test_rows_of_two_batches_cost_together_what_they_say() -> None:
+    """However many sources either has."""
+    (log_p, targets), (other_log_p, others) = random_case(0), random_case(1)
+    more = StrongTargets(others.heard.repeat(1, 2, 1), others.present.repeat(1, 2, 1), others.absent)
+    for first, second in ((targets, more), (more, targets)):
+        logs = (log_p, other_log_p) if first is targets else (other_log_p, log_p)
+        joined = joined_targets(first, second)
+        assert joined.heard.shape == (2 * SCENES, 2 * SOURCES, TIME)
+        known = [int(part.present.sum() + part.absent.any(dim=1).sum()) for part in (first, second)]
+        costs = [
+            float(strong_loss(scores_of(each), part, POOLING)) * count
+            for each, part, count in zip(logs, (first, second), known, strict=True)
+        ]
+        together = float(strong_loss(scores_of(torch.cat(logs)), joined, POOLING))
+        assert together == pytest.approx(sum(costs) / sum(known), rel=1e-4)

@@ -42,7 +42,8 @@ def losses_of(recipe: Recipe, step: int = 0, unlabelled: int = 2, seed: int = 1)
     noise = model.frames(0.1 * torch.randn(4, RATE_HZ, generator=torch.Generator().manual_seed(0)))
     targets = torch.zeros(4, taxonomy.num_nodes)
     targets[:, taxonomy.leaves[0]] = 1
-    batch = Batch(noise, targets, noise[:unlabelled], noise[:unlabelled])
+    unlabelled_rows, no_pieces = noise[:unlabelled], torch.zeros(0, 3, dtype=torch.int64)
+    batch = Batch(noise, targets, unlabelled_rows, unlabelled_rows, noise[:0], no_pieces)
     return Objective(recipe, taxonomy, seed)(model, model, teacher, batch, step)
 
 
