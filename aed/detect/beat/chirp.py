@@ -14,17 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aed.detect.beat.levels import (
-    COARSE_SECONDS,
     PULSE_COARSE_ROWS,
-    ROWS_PER_COARSE,
-    BeatLevels,
     Beats,
+    CoarseLevels,
     best_places,
     exact_band,
     loudest_band,
     most,
 )
-from aed.detect.beat.rows import Rows
+from aed.detect.beat.rows import COARSE_SECONDS, Rows
 
 SHORTEST_PERIOD_SECONDS = 27.0
 LONGEST_PERIOD_SECONDS = 66.0
@@ -71,7 +69,7 @@ class _Beep:
 class ChirpFinder:
     """Finds the low-battery chirp in the levels of a stream."""
 
-    def __init__(self, levels: BeatLevels) -> None:
+    def __init__(self, levels: CoarseLevels) -> None:
         self._levels = levels
         self._next_row = -QUIET_BEFORE_ROWS[-1]
         self._beeps: dict[int, list[_Beep]] = defaultdict(list)
@@ -96,8 +94,8 @@ class ChirpFinder:
         if stop <= start:
             return
         self._next_row = stop
-        short, pulse = self._levels.short, self._levels.pulse
-        sounds = short.rows(ROWS_PER_COARSE * start, ROWS_PER_COARSE * (stop - 1) + 1)[::ROWS_PER_COARSE]
+        pulse, coarse = self._levels.pulse, self._levels.coarse.rows(start, stop + 1)
+        sounds = (coarse[:-1] + coarse[1:]) * np.float32(0.5)
         quiet = [pulse.rows(start + shift, stop + shift) for shift in (*QUIET_BEFORE_ROWS, *QUIET_AFTER_ROWS)]
         margins = sounds - most(quiet)
         for place in best_places(margins, sounds, start, least_db=LEAST_BEEP_DB, count=MOST_BEEPS):

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aed.detect.beat.rows import ROW_SECONDS, RowHistory, Rows
+from aed.detect.beat.rows import BLOCK_COARSE_ROWS, BLOCK_ROWS, RowHistory, Rows
 
-MEMORY_ROWS = 1024
-"""16 s of rows: two periods of temporal four at the slowest tempo, and what their verdict waits for."""
+MEMORY_ROWS = 704
+"""11 s of fine rows: two periods of temporal four at the slowest tempo, and what their verdict waits for."""
+MEMORY_COARSE_ROWS = 480
+"""15 s of coarse rows: three triplets of temporal three at the slowest tempo, and what the middle one waits for."""
 SHORT_ROWS = 3
 """48 ms: half of the pulse of temporal four, or half of its gap."""
-ROWS_PER_COARSE = 2
-"""Coarse rows of 32 ms are fine enough for pulses of half a second, and half the work."""
-COARSE_SECONDS = ROWS_PER_COARSE * ROW_SECONDS
 PULSE_COARSE_ROWS = 11
 """0.35 s: what lies safely inside a pulse of half a second."""
 GAP_COARSE_ROWS = 6
@@ -58,33 +57,44 @@ class Place:
     band: int
 
 
-class BeatLevels:
-    """The levels of a stream, for the finders of beats.
+class CoarseLevels:
+    """The levels of a stream on the coarse grid, for the finders of what beats slowly, and for finding tones at all.
 
     Attributes:
-        short: Means over 48 ms, every 16 ms.
-        coarse: Means over 32 ms, every 32 ms.
+        coarse: Levels, every 32 ms.
         pulse: Means over 0.35 s, every 32 ms.
         gap: Means over 0.19 s, every 32 ms.
     """
 
     def __init__(self, num_bands: int) -> None:
-        self._rows = RowHistory(num_bands, MEMORY_ROWS // 8)
         self.num_bands = num_bands
-        self.short = RowHistory(num_bands, MEMORY_ROWS)
-        self.coarse = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
-        self.pulse = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
-        self.gap = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
+        self.coarse = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
+        self.pulse = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
+        self.gap = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
+
+    def append(self, rows: Rows) -> None:
+        """Add rows of 32 ms, `(row, band)`, at most a block."""
+        self.coarse.append(rows)
+        _append_means(self.coarse, self.gap, GAP_COARSE_ROWS)
+        _append_means(self.coarse, self.pulse, PULSE_COARSE_ROWS)
+
+
+class FineLevels:
+    """The levels of a stretch of a stream on the fine grid.
+
+    Attributes:
+        short: Means over 48 ms, every 16 ms.
+    """
+
+    def __init__(self, num_bands: int) -> None:
+        self._rows = RowHistory(num_bands, BLOCK_ROWS, BLOCK_ROWS)
+        self.num_bands = num_bands
+        self.short = RowHistory(num_bands, MEMORY_ROWS, BLOCK_ROWS)
 
     def append(self, rows: Rows) -> None:
         """Add rows of 16 ms, `(row, band)`, at most a block."""
         self._rows.append(rows)
         _append_means(self._rows, self.short, SHORT_ROWS)
-        start, stop = self.coarse.stop, self._rows.stop // ROWS_PER_COARSE
-        pairs = self._rows.rows(ROWS_PER_COARSE * start, ROWS_PER_COARSE * stop)
-        self.coarse.append((pairs[0::2] + pairs[1::2]) * np.float32(0.5))
-        _append_means(self.coarse, self.pulse, PULSE_COARSE_ROWS)
-        _append_means(self.coarse, self.gap, GAP_COARSE_ROWS)
 
 
 def least(arrays: Sequence[Rows]) -> Rows:

@@ -27,10 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aed.detect.beat.levels import (
-    COARSE_SECONDS,
     PULSE_COARSE_ROWS,
-    BeatLevels,
     Beats,
+    CoarseLevels,
     best_places,
     exact_band,
     least,
@@ -38,7 +37,7 @@ from aed.detect.beat.levels import (
     most,
     steady_share,
 )
-from aed.detect.beat.rows import Rows
+from aed.detect.beat.rows import COARSE_SECONDS, Rows
 
 # All rows are coarse ones, of 32 ms. A pulse's row is where its 0.35 s begin, some 20 ms after its onset.
 BEATS_ROWS = (28, 30, 31, 33, 34)
@@ -115,7 +114,7 @@ class _Match:
 class ThreeFinder:
     """Finds temporal three in the levels of a stream."""
 
-    def __init__(self, levels: BeatLevels) -> None:
+    def __init__(self, levels: CoarseLevels) -> None:
         self._levels = levels
         self._next_row = 2 * SLOWEST_ROWS + LATER_ROWS
         self._waiting: list[_Triplet] = []
