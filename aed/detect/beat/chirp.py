@@ -32,10 +32,10 @@ SAME_PERIOD_SHARE = 0.03
 QUIET_BEFORE_ROWS = (-PULSE_COARSE_ROWS - 2, -PULSE_COARSE_ROWS - 20)
 QUIET_AFTER_ROWS = (16, 34)
 """Where, in rows of 32 ms from a beep's onset, 0.35 s must be quiet: up to a second before it and 1.4 s after."""
-LEAST_BEEP_DB = 9.0
+LEAST_BEEP_DB = 11.0
 """Over the quiet beside it. At 0 dB in its third-octave band a tone near 3 kHz stands 13 dB over the noise of its
 band."""
-LEAST_TONE_DB = 6.0
+LEAST_TONE_DB = 8.0
 """Over the bands around it."""
 NEIGHBOUR_BANDS = (6, 8, 10)
 MOST_BEEPS = 4
@@ -45,7 +45,7 @@ SAME_BEEP_SECONDS = 1.0
 SAME_BANDS = 1
 NEAR_BANDS = 2
 """Tones that are the same lie no further apart: an exact top lies within half a band of the loudest one."""
-SAME_TONE_BANDS = 0.6
+SAME_TONE_BANDS = 0.8
 """12 Hz: an alarm's beeps have one tone, whose top is found to some hertz in noise."""
 SAME_LEVEL_DB = 6.0
 """Beeps of one alarm differ by less; what differs by more is another sound and does not count."""

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from aed.detect.beat.rows import BLOCK_COARSE_ROWS, BLOCK_ROWS, RowHistory, Rows
+
+Numbers = npt.NDArray[np.int64]
 
 MEMORY_ROWS = 704
 """11 s of fine rows: two periods of temporal four at the slowest tempo, and what their verdict waits for."""
@@ -24,6 +27,8 @@ GAP_COARSE_ROWS = 6
 """0.19 s: the end of a gap of half a second, where the room has decayed."""
 TONE_REACH_BANDS = 3
 """A tone's loudest band is looked for this far around it: a tone fills about three bands of the window's main lobe."""
+SIDE_BANDS = slice(5, 17)
+"""Bands that are beside a tone: nearer ones are filled by it."""
 LOUDER_SHARE = np.float32(0.02)
 """A band that is 50 dB louder outranks one that stands out by 1 dB more."""
 
@@ -113,25 +118,51 @@ def most(arrays: Sequence[Rows]) -> Rows:
     return result
 
 
-def best_places(margins_db: Rows, levels: Rows, first_row: int, *, least_db: float, count: int) -> list[Place]:
+def tonal_bands(levels: Rows, least_db: float) -> Numbers:
+    """Bands that somewhere in a block stand out over those beside them: over the quieter of the two sides.
+
+    Args:
+        levels: `(row, band)`.
+        least_db: How far.
+    """
+    sums = np.zeros((len(levels), levels.shape[1] + 1), dtype=np.float32)
+    np.cumsum(levels, axis=1, out=sums[:, 1:])
+    width = SIDE_BANDS.stop - SIDE_BANDS.start
+    sides = (sums[:, width:] - sums[:, :-width]) * np.float32(1.0 / width)  # mean of the bands from each one on
+    over = np.full(levels.shape, -np.inf, dtype=np.float32)
+    reach = SIDE_BANDS.start
+    above = levels[:, : levels.shape[1] - reach - width + 1] - sides[:, reach:]
+    over[:, : above.shape[1]] = above
+    below = over[:, reach + width - 1 :]
+    np.maximum(below, levels[:, reach + width - 1 :] - sides[:, : below.shape[1]], out=below)
+    return np.flatnonzero(over.max(axis=0) >= least_db)
+
+
+def best_places(
+    margins_db: Rows, levels: Rows, first_row: int, bands: Numbers | None = None, *, least_db: float, count: int
+) -> list[Place]:
     """Return the tones that stand out most in a block, the clearest first, each where it is clearest.
 
     Args:
         margins_db: How much a place stands out, `(row, band)`.
         levels: How loud it is there, `(row, band)`: of places that stand out alike the loudest is inside the tone.
         first_row: Number of the first row.
+        bands: Which bands the margins are of, rising; all without.
         least_db: Least margin.
         count: How many to return at most. Of tones that share their bands only the clearest is one.
     """
-    if not (margins_db >= least_db).any():
+    tops = margins_db.max(axis=0, initial=-np.inf)
+    columns = np.flatnonzero(tops >= least_db)
+    if not len(columns):
         return []
-    ranks = margins_db + LOUDER_SHARE * levels
-    best = ranks.max(axis=0)
-    padded = np.pad(best, TONE_REACH_BANDS, constant_values=-np.inf)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * TONE_REACH_BANDS + 1).max(axis=1)
-    bands = np.flatnonzero((best >= around) & (margins_db.max(axis=0) >= least_db))
-    bands = bands[np.argsort(-best[bands], kind="stable")][:count]
-    return [Place(first_row + int(np.argmax(ranks[:, band])), int(band)) for band in bands]
+    known = columns if bands is None else bands[columns]
+    ranks = margins_db[:, columns] + LOUDER_SHARE * levels[:, known]
+    best = np.full(levels.shape[1] + 2 * TONE_REACH_BANDS, -np.inf, dtype=np.float32)
+    best[known + TONE_REACH_BANDS] = ranks.max(axis=0)
+    around = best[known[:, None] + np.arange(2 * TONE_REACH_BANDS + 1)].max(axis=1)
+    peaks = np.flatnonzero(best[known + TONE_REACH_BANDS] >= around)
+    peaks = peaks[np.argsort(-best[known[peaks] + TONE_REACH_BANDS], kind="stable")][:count]
+    return [Place(first_row + int(np.argmax(ranks[:, peak])), int(known[peak])) for peak in peaks]
 
 
 def loudest_band(levels: Rows, band: int) -> int:
