@@ -34,24 +34,24 @@ PERIODS_ROWS = np.arange(153, 203)
 DECAYED_ROWS = 31
 AROUND_ROWS = 4
 BESIDE_ROWS = 47
-"""As in `aed.detect.beat.four`: a second after an onset it is quiet, and until 0.13 s before the next; looked at is 1.5 s
-before the first burst, and as long after the second as is known by then."""
+"""As in `aed.detect.beat.four`: a second after an onset it is quiet, and until 0.13 s before the next. Looked at
+are 1.5 s before the first burst, and as long after the second as is known by then."""
 JUDGED_ROWS = 64
 """Two seconds after its first onset the fine levels of a burst are judged."""
 
-LEAST_BURST_DB = 4.5
-MOST_BURSTS = 8
+LEAST_BURST_DB = 5.5
+MOST_BURSTS = 6
 MOST_OVER_BESIDE_DB = 3.0
-"""A burst counts for at most so much more than it stands out over the louder of before and after: a long tone is none."""
-LEAST_PAIR_DB = 6.0
+"""A burst counts for at most so much more than it stands out over the louder of before and after: no long tone."""
+LEAST_PAIR_DB = 7.0
 """Mean of both bursts."""
 LEAST_OVER_PAUSE_DB = 5.0
-MOST_LOUD_SHARE = 0.3
-MOST_LOUD_SHARE_BESIDE = 0.5
+MOST_LOUD_SHARE = 0.25
+MOST_LOUD_SHARE_BESIDE = 0.42
 DEEPEST_HALF_DB = 8.0
-MOST_UNLIKE_DB = 10.0
-MOST_SCATTER_DB = 4.5
-LEAST_TONE_DB = 4.0
+MOST_UNLIKE_DB = 9.0
+MOST_SCATTER_DB = 4.0
+LEAST_TONE_DB = 6.0
 
 
 class BurstScout:
@@ -81,9 +81,7 @@ class BurstScout:
         pulses = (coarse[:-1] + coarse[1:]) * np.float32(0.5)
         bursts = self._burst_margins(pulses, start, stop)
         self._bursts.append(bursts)
-        places = best_places(
-            bursts, pulses[: stop - start], start, least_db=LEAST_BURST_DB, count=MOST_BURSTS
-        )
+        places = best_places(bursts, pulses[: stop - start], start, least_db=LEAST_BURST_DB, count=MOST_BURSTS)
         for earlier, place in self._pairs(places):
             if place.row + JUDGED_ROWS > self._listen_until and self._is_likely(earlier, place):
                 self._listen_until = place.row + JUDGED_ROWS
@@ -112,7 +110,7 @@ class BurstScout:
         pulse, count = self._levels.pulse, stop - start
         unknown = min(count, max(0, BEFORE_ROWS - start))
         num_known = min(count, max(0, pulse.stop - AFTER_ROWS - start))
-        before = pulse.rows(max(0, start - BEFORE_ROWS), stop - BEFORE_ROWS) if stop > BEFORE_ROWS else np.zeros((0, self._levels.num_bands), dtype=np.float32)
+        before = pulse.rows(max(0, start - BEFORE_ROWS), max(0, stop - BEFORE_ROWS))
         after = pulse.rows(start + AFTER_ROWS, start + AFTER_ROWS + num_known)
         return (
             np.concatenate([after[:unknown], before]) if unknown else before,
@@ -139,13 +137,17 @@ class BurstScout:
     def _is_likely(self, earlier: int, place: Place) -> bool:
         row, band, coarse = place.row, place.band, self._levels.coarse
         known = coarse.rows(max(coarse.start, earlier - BESIDE_ROWS), coarse.stop)
-        column = (known[:-1, band] + known[1:, band]) * np.float32(0.5)
+        column = known[:, band]
+        column = column[:-1] + column[1:]
+        column *= np.float32(0.5)
         onsets = np.array([earlier, row]) - max(coarse.start, earlier - BESIDE_ROWS)
         pulses = onsets[:, None, None] + TEMPOS_ROWS  # (burst, tempo, pulse)
-        pulses = pulses[:, int(column[pulses].mean(axis=(0, 2)).argmax())]
-        sounds = column[pulses]
-        if not _is_quiet(column, onsets, float(sounds.mean())):
+        sums = column[pulses].sum(axis=(0, 2))
+        tempo = int(sums.argmax())
+        pulses = pulses[:, tempo]
+        if not _is_quiet(column, onsets, float(sums[tempo]) / pulses.size):
             return False
+        sounds = column[pulses]
         unlike_db = max(np.ptp(sounds.mean(axis=0)), np.ptp(sounds.mean(axis=1)))
         scatter_db = np.mean(np.abs(sounds - np.median(sounds)))
         if unlike_db > MOST_UNLIKE_DB or scatter_db > MOST_SCATTER_DB:
@@ -158,12 +160,16 @@ def _is_quiet(levels: np.ndarray, onsets: Numbers, sound_db: float) -> bool:
     """Whether the bursts stand out over the pause between them, and it is quiet before, between and after them."""
     earlier, row = onsets.tolist()
     pause = levels[earlier + DECAYED_ROWS : row - AROUND_ROWS]
-    over_pause_db = sound_db - float(np.median(pause))
+    over_pause_db = sound_db - float(np.sort(pause)[len(pause) // 2])  # the median; numpy's own takes longer
     loud_db = sound_db - min(0.5 * over_pause_db, DEEPEST_HALF_DB)
-    if over_pause_db < LEAST_OVER_PAUSE_DB or np.mean(pause > loud_db) > MOST_LOUD_SHARE:
+    if over_pause_db < LEAST_OVER_PAUSE_DB or _loud_share(pause, loud_db) > MOST_LOUD_SHARE:
         return False
     beside = levels[: max(0, earlier - AROUND_ROWS)], levels[row + DECAYED_ROWS :][:BESIDE_ROWS]
-    return all(np.mean(stretch > loud_db) <= MOST_LOUD_SHARE_BESIDE for stretch in beside if len(stretch))
+    return all(_loud_share(stretch, loud_db) <= MOST_LOUD_SHARE_BESIDE for stretch in beside if len(stretch))
+
+
+def _loud_share(levels: np.ndarray, loud_db: float) -> float:
+    return int(np.count_nonzero(levels > loud_db)) / len(levels)
 
 
 def _beside_bands(levels: np.ndarray, band: int) -> np.ndarray:

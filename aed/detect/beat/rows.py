@@ -168,17 +168,16 @@ class ToneRows:
         """Rows of a block of samples, or of the rest of a stream: those whose frames lie inside, `(row, band)`."""
         num_rows = max(0, (len(samples) - self._frame_samples) // self._hop_samples + 1)
         rows = np.empty((min(num_rows, self._rows_per_block), self.num_bands), dtype=np.float32)
+        steps = (self._hop_samples * samples.itemsize, samples.itemsize)
+        frames = np.lib.stride_tricks.as_strided(samples, (len(rows), self._frame_samples), steps, writeable=False)
         for start in range(0, len(rows), PIECE_FRAMES):
-            piece = rows[start : start + PIECE_FRAMES]
-            self._levels(samples[start * self._hop_samples :], piece)
+            self._levels(frames[start : start + PIECE_FRAMES], rows[start : start + PIECE_FRAMES])
         return rows
 
     def _levels(self, samples: npt.NDArray[np.float32], levels: Rows) -> None:
-        """Fill `(row, band)` with the levels of the frames from the first sample on."""
+        """Fill `(row, band)` with the levels of frames, `(row, samples)`."""
         frames, spectrum = self._frames[: len(levels)], self._spectrum[: len(levels)]
-        steps = (self._hop_samples * samples.itemsize, samples.itemsize)
-        strided = np.lib.stride_tricks.as_strided(samples, frames.shape, steps, writeable=False)
-        np.multiply(strided, self._window, out=frames)
+        np.multiply(samples, self._window, out=frames)
         np.fft.rfft(frames, axis=1, out=spectrum)
         bands = spectrum[:, self._first_bin : self._stop_bin]
         np.multiply(bands.real, bands.real, out=levels)

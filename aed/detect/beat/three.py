@@ -58,7 +58,7 @@ PAUSE_LOOKS = 4
 GAP_SHARE = 0.75
 """From here on, as a share of the time from onset to onset, a gap and a pause are quiet."""
 
-LEAST_TONE_DB = 5.0
+LEAST_TONE_DB = 7.0
 """A band is looked at where a pulse somewhere in the block stands out so far over the bands beside it."""
 LEAST_TRIPLET_DB = 2.0
 MOST_TRIPLETS = 6
