@@ -1,6 +1,7 @@
 """Which alarm is it? The decoder of alarm beats: samples in, verdicts out, the same for a live stream and a file.
 
-    samples -> levels of narrow bands (ToneRows, BeatLevels) -> periods of a beat (three finders) -> verdicts
+    samples -> blocks -> coarse levels of narrow bands -> temporal three, chirp, bursts in sight -> verdicts
+                     -> fine levels, where two bursts are in sight -> temporal four -> verdicts
 
 An "alarm" that a verdict overlaps is a smoke alarm (temporal three), a carbon monoxide alarm (temporal four) or an
 alarm whose battery is low (chirp). Without a verdict it stays an alarm: one that sounds on, another beat, or not two
