@@ -6,8 +6,8 @@ Makes the recording by formula, detects in it in a process of its own that may u
 one minute: the difference of the two peaks is what an hour costs in memory, and the difference of the two times is what
 the hour costs without the start of Python and the loading of the model. Several lengths show whether memory grows: of
 `--hours 1 12` both peaks should be the same (12 hours at 16 kHz are a file of 1.4 GB for as long). Several models, such
-as a folder and its exports, take turns. Without `--model` a network of the default size with random weights is used, which is as fast as a
-trained one.
+as a folder and its exports, take turns. Without `--model` a network of the default size with random weights is used,
+which is as fast as a trained one.
 """
 
 from __future__ import annotations

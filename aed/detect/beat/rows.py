@@ -8,6 +8,7 @@ and whether there is a tone at all. Fine rows, frames of 48 ms every 16 ms, cost
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -178,7 +179,7 @@ class ToneRows:
         """Fill `(row, band)` with the levels of frames, `(row, samples)`."""
         frames, spectrum = self._frames[: len(levels)], self._spectrum[: len(levels)]
         np.multiply(samples, self._window, out=frames)
-        np.fft.rfft(frames, axis=1, out=spectrum)
+        np.fft.rfft(frames, axis=1, out=cast("npt.NDArray[np.complex128]", spectrum))  # numpy's types know no other
         bands = spectrum[:, self._first_bin : self._stop_bin]
         np.multiply(bands.real, bands.real, out=levels)
         levels += bands.imag**2
