@@ -69,6 +69,8 @@ class BurstScout:
 
     def is_pair_at_end(self) -> bool:
         """The same of a stream that ends here, where less is known of what is after the last bursts."""
+        if self._bursts.stop < BEFORE_ROWS:  # hardly begun: no room for two bursts
+            return False
         self._look(self._levels.coarse.stop - BURST_ROWS - PULSE_TO_GAP_ROWS)
         return self._levels.coarse.stop - BLOCK_COARSE_ROWS < self._listen_until
 
