@@ -92,19 +92,23 @@ class BurstScout:
         """How far a burst that begins at every row stands out, `(row, band)`, over gaps and what is beside it."""
         count = stop - start
         before, after = self._beside(start, stop)
-        beside, louder = (before + after) * np.float32(0.2), np.maximum(before, after) - np.float32(MOST_OVER_BESIDE_DB)
+        louder = np.maximum(before, after)
+        louder -= np.float32(MOST_OVER_BESIDE_DB)
+        # four pulses weigh the same, and so do three gaps, before and after; the first pulse and gap are of all tempos
+        quarters, fifths = pulses * np.float32(1 / 4), pulses * np.float32(1 / 5)
+        quiet = (before + after) * np.float32(1 / 5)
+        quiet += fifths[PULSE_TO_GAP_ROWS : PULSE_TO_GAP_ROWS + count]
         best = np.full_like(before, -np.inf)
-        for onsets in TEMPOS_ROWS.tolist():
-            sounds = (pulses[:count] + pulses[onsets[1] : onsets[1] + count]) * np.float32(0.25)
-            for onset in onsets[2:]:
-                sounds += pulses[onset : onset + count] * np.float32(0.25)
-            gaps = pulses[PULSE_TO_GAP_ROWS : PULSE_TO_GAP_ROWS + count].copy()
-            for onset in onsets[1:3]:
-                gaps += pulses[onset + PULSE_TO_GAP_ROWS : onset + PULSE_TO_GAP_ROWS + count]
-            gaps *= np.float32(0.2)  # three gaps, before and after weigh the same
-            gaps += beside
-            np.minimum(sounds - gaps, sounds - louder, out=gaps)
-            np.maximum(best, gaps, out=best)
+        for _, second, third, fourth in TEMPOS_ROWS.tolist():
+            sounds = quarters[:count] + quarters[second : second + count]
+            sounds += quarters[third : third + count]
+            sounds += quarters[fourth : fourth + count]
+            over = sounds - quiet
+            for gap in (second + PULSE_TO_GAP_ROWS, third + PULSE_TO_GAP_ROWS):
+                over -= fifths[gap : gap + count]
+            sounds -= louder
+            np.minimum(over, sounds, out=over)
+            np.maximum(best, over, out=best)
         return best
 
     def _beside(self, start: int, stop: int) -> tuple[Rows, Rows]:
