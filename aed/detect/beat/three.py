@@ -153,6 +153,8 @@ class ThreeFinder:
         self._next_row = stop
         levels = self._levels.pulse.rows(start, stop)
         bands = tonal_bands(levels, LEAST_TONE_DB)
+        if len(bands) == 0:
+            return []
         margins, beats = self._triplet_margins(start, stop, bands)
         places = best_places(margins, levels, start, bands, least_db=LEAST_TRIPLET_DB, count=MOST_TRIPLETS)
         tempos = [int(beats[place.row - start, np.searchsorted(bands, place.band)]) for place in places]
