@@ -8,6 +8,8 @@ than there: the answer decides only whether fine rows are worth their time.
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
 from aed.detect.beat.levels import (
@@ -155,11 +157,11 @@ class BurstScout:
             return False
         sounds = column[pulses]
         unlike_db = max(np.ptp(sounds.mean(axis=0)), np.ptp(sounds.mean(axis=1)))
-        scatter_db = np.mean(np.abs(sounds - np.median(sounds)))
+        scatter_db = np.mean(np.abs(sounds - median(sounds.ravel().tolist())))
         if unlike_db > MOST_UNLIKE_DB or scatter_db > MOST_SCATTER_DB:
             return False
         mean = (known[pulses.ravel()] + known[pulses.ravel() + 1]).mean(axis=0) * 0.5
-        return bool(mean[band] - np.median(_beside_bands(mean, band)) >= LEAST_TONE_DB)
+        return bool(mean[band] - median(_beside_bands(mean, band).tolist()) >= LEAST_TONE_DB)
 
 
 def _is_quiet(levels: np.ndarray, onsets: Numbers, sound_db: float) -> bool:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -190,7 +191,7 @@ class ThreeFinder:
     def _judged(self, triplet: _Triplet, match: _Match) -> Beats | None:
         if match.margin_db < LEAST_MARGIN_DB:
             return None
-        least_agreement = LEAST_CLEAR_AGREEMENT if np.median(match.steps) >= CLEAR_STEP_DB else LEAST_AGREEMENT
+        least_agreement = LEAST_CLEAR_AGREEMENT if median(match.steps.tolist()) >= CLEAR_STEP_DB else LEAST_AGREEMENT
         if min(self._agreement(match, triplet.band)) < least_agreement:
             return None
         levels = np.stack([self._levels.pulse.rows(onset, onset + 1)[0] for onset in match.onsets[:6]])
