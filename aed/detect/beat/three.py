@@ -62,7 +62,7 @@ GAP_SHARE = 0.75
 LEAST_TONE_DB = 7.0
 """A band is looked at where a pulse somewhere in the block stands out so far over the bands beside it."""
 LEAST_TRIPLET_DB = 2.0
-MOST_TRIPLETS = 6
+MOST_TRIPLETS = 12
 """Per second; more than the partials of one alarm that stand out."""
 LEAST_MARGIN_DB = 5.0
 """Every pulse stands out so much over the gaps beside it, and over the pauses. Alarms in noise of 0 dB reach 5 to 9
