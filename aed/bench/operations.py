@@ -76,4 +76,5 @@ def multiply_adds(network: Callable[[Tensor], Any], given: Tensor) -> float:
     """Count the multiply-adds of one call."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(given)
-    return counter.get_total_flops() / _OPERATIONS_PER_MULTIPLY_ADD
+    operations: int = counter.get_total_flops()
+    return operations / _OPERATIONS_PER_MULTIPLY_ADD
