@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 
 from aed.detect.beat.levels import (
+    COARSE_SECONDS,
     PULSE_COARSE_ROWS,
+    ROWS_PER_COARSE,
+    BeatLevels,
     Beats,
-    CoarseLevels,
     best_places,
     exact_band,
     loudest_band,
     most,
 )
-from aed.detect.beat.rows import COARSE_SECONDS, Rows
+from aed.detect.beat.rows import Rows
 
 SHORTEST_PERIOD_SECONDS = 27.0
 LONGEST_PERIOD_SECONDS = 66.0
@@ -33,10 +34,10 @@ SAME_PERIOD_SHARE = 0.03
 QUIET_BEFORE_ROWS = (-PULSE_COARSE_ROWS - 2, -PULSE_COARSE_ROWS - 20)
 QUIET_AFTER_ROWS = (16, 34)
 """Where, in rows of 32 ms from a beep's onset, 0.35 s must be quiet: up to a second before it and 1.4 s after."""
-LEAST_BEEP_DB = 11.0
-"""Over the quiet beside it. At 0 dB in its third-octave band a tone near 3 kHz stands 15 dB over the noise of its
-band; two rows of noise alone stand out by 9 dB now and then."""
-LEAST_TONE_DB = 8.0
+LEAST_BEEP_DB = 9.0
+"""Over the quiet beside it. At 0 dB in its third-octave band a tone near 3 kHz stands 13 dB over the noise of its
+band."""
+LEAST_TONE_DB = 6.0
 """Over the bands around it."""
 NEIGHBOUR_BANDS = (6, 8, 10)
 MOST_BEEPS = 4
@@ -46,8 +47,8 @@ SAME_BEEP_SECONDS = 1.0
 SAME_BANDS = 1
 NEAR_BANDS = 2
 """Tones that are the same lie no further apart: an exact top lies within half a band of the loudest one."""
-SAME_TONE_BANDS = 0.8
-"""12 Hz at 16 kHz: an alarm's beeps have one tone, whose top is found to some hertz in noise."""
+SAME_TONE_BANDS = 0.6
+"""12 Hz: an alarm's beeps have one tone, whose top is found to some hertz in noise."""
 SAME_LEVEL_DB = 6.0
 """Beeps of one alarm differ by less; what differs by more is another sound and does not count."""
 BEEP_SECONDS = 0.2
@@ -70,7 +71,7 @@ class _Beep:
 class ChirpFinder:
     """Finds the low-battery chirp in the levels of a stream."""
 
-    def __init__(self, levels: CoarseLevels) -> None:
+    def __init__(self, levels: BeatLevels) -> None:
         self._levels = levels
         self._next_row = -QUIET_BEFORE_ROWS[-1]
         self._beeps: dict[int, list[_Beep]] = defaultdict(list)
@@ -95,8 +96,8 @@ class ChirpFinder:
         if stop <= start:
             return
         self._next_row = stop
-        pulse, coarse = self._levels.pulse, self._levels.coarse.rows(start, stop + 1)
-        sounds = (coarse[:-1] + coarse[1:]) * np.float32(0.5)
+        short, pulse = self._levels.short, self._levels.pulse
+        sounds = short.rows(ROWS_PER_COARSE * start, ROWS_PER_COARSE * (stop - 1) + 1)[::ROWS_PER_COARSE]
         quiet = [pulse.rows(start + shift, stop + shift) for shift in (*QUIET_BEFORE_ROWS, *QUIET_AFTER_ROWS)]
         margins = sounds - most(quiet)
         for place in best_places(margins, sounds, start, least_db=LEAST_BEEP_DB, count=MOST_BEEPS):
@@ -148,4 +149,4 @@ def _is_one(old: _Beep, beep: _Beep) -> bool:
 
 def _over_neighbours_db(levels: Rows, band: int) -> float:
     bands = [band + side * away for away in NEIGHBOUR_BANDS for side in (-1, 1)]
-    return float(levels[band]) - median([float(levels[near]) for near in bands if 0 <= near < len(levels)])
+    return float(levels[band] - np.median([levels[near] for near in bands if 0 <= near < len(levels)]))

@@ -1,7 +1,6 @@
 """Which alarm is it? The decoder of alarm beats: samples in, verdicts out, the same for a live stream and a file.
 
-    samples -> blocks -> coarse levels of narrow bands -> temporal three, chirp, bursts in sight -> verdicts
-                     -> fine levels, where two bursts are in sight -> temporal four -> verdicts
+    samples -> levels of narrow bands (ToneRows, BeatLevels) -> periods of a beat (three finders) -> verdicts
 
 An "alarm" that a verdict overlaps is a smoke alarm (temporal three), a carbon monoxide alarm (temporal four) or an
 alarm whose battery is low (chirp). Without a verdict it stays an alarm: one that sounds on, another beat, or not two
@@ -14,12 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from aed.detect.beat.chirp import ChirpFinder
-from aed.detect.beat.fast import FastFinder
-from aed.detect.beat.levels import Beats, CoarseLevels
-from aed.detect.beat.rows import COARSE, ROW_SECONDS, Blocks, ToneRows
+from aed.detect.beat.four import FourFinder
+from aed.detect.beat.levels import BeatLevels, Beats
+from aed.detect.beat.rows import ROW_SECONDS, Rows, ToneRows
 from aed.detect.beat.three import ThreeFinder
 
 LEAST_PERIODS = 2
@@ -68,13 +66,11 @@ class BeatDecoder:
     """
 
     def __init__(self, rate_hz: int) -> None:
-        self._blocks = Blocks(rate_hz)
-        self._tones = ToneRows(rate_hz, COARSE)
-        self._levels = CoarseLevels(self._tones.num_bands)
-        self._four = FastFinder(rate_hz, self._levels)
-        self._finders: dict[BeatKind, ThreeFinder | FastFinder | ChirpFinder] = {
+        self._rows = ToneRows(rate_hz)
+        self._levels = BeatLevels(self._rows.num_bands)
+        self._finders: dict[BeatKind, ThreeFinder | FourFinder | ChirpFinder] = {
             BeatKind.TEMPORAL_THREE: ThreeFinder(self._levels),
-            BeatKind.TEMPORAL_FOUR: self._four,
+            BeatKind.TEMPORAL_FOUR: FourFinder(self._levels),
             BeatKind.CHIRP: ChirpFinder(self._levels),
         }
         self._stretches: dict[BeatKind, _Stretch] = {}
@@ -94,20 +90,20 @@ class BeatDecoder:
             RuntimeError: The stream was flushed before.
         """
         samples = np.asarray(samples)
-        step = self._blocks.block_samples
+        step = self._rows.block_samples
         pieces = [samples[start : start + step] for start in range(0, len(samples), step)]
-        return [verdict for piece in pieces for block in self._blocks.push(piece) for verdict in self._find(block)]
+        return [verdict for piece in pieces for rows in self._rows.push(piece) for verdict in self._find(rows)]
 
     def flush(self) -> list[BeatVerdict]:
         """End the stream: what its end still tells."""
-        verdicts = self._find(self._blocks.flush())
+        rest = self._rows.flush()
+        verdicts = self._find(rest) if len(rest) else []
         for kind, finder in self._finders.items():
             verdicts += self._news(kind, finder.flush())
         return verdicts
 
-    def _find(self, block: npt.NDArray[np.float32]) -> list[BeatVerdict]:
-        self._levels.append(self._tones.rows(block))
-        self._four.hear(block)
+    def _find(self, rows: Rows) -> list[BeatVerdict]:
+        self._levels.append(rows)
         return [verdict for kind, finder in self._finders.items() for verdict in self._news(kind, finder.find())]
 
     def _news(self, kind: BeatKind, found: list[Beats]) -> list[BeatVerdict]:
@@ -122,13 +118,12 @@ class BeatDecoder:
         return list(news.values())
 
     def _verdict(self, kind: BeatKind, stretch: _Stretch) -> BeatVerdict:
-        tones = self._four.tones if kind is BeatKind.TEMPORAL_FOUR else self._tones
-        scale = self._four.tones.row_seconds / ROW_SECONDS  # rows are whole samples, not exactly 16 ms
+        scale = self._rows.row_seconds / ROW_SECONDS  # rows are whole samples, not exactly 16 ms
         return BeatVerdict(
             kind=kind,
             start_seconds=stretch.start_seconds * scale,
             end_seconds=stretch.end_seconds * scale,
-            tone_hz=tones.band_hz(stretch.clearest.band),
+            tone_hz=self._rows.band_hz(stretch.clearest.band),
             num_periods=stretch.num_periods,
         )
 

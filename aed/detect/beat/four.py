@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from aed.detect.beat.levels import (
     LOUDER_SHARE,
+    BeatLevels,
     Beats,
-    FineLevels,
     Place,
     best_places,
     exact_band,
@@ -95,7 +95,7 @@ Numbers = npt.NDArray[np.int64]
 class FourFinder:
     """Finds temporal four in the levels of a stream."""
 
-    def __init__(self, levels: FineLevels) -> None:
+    def __init__(self, levels: BeatLevels) -> None:
         self._levels = levels
         # mean step of a burst that begins at every row and band; before the start of the stream there is none
         self._bursts = RowHistory(levels.num_bands, LONGEST_MEMORY_ROWS)

@@ -9,26 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from aed.detect.beat.rows import BLOCK_COARSE_ROWS, BLOCK_ROWS, RowHistory, Rows
+from aed.detect.beat.rows import ROW_SECONDS, RowHistory, Rows
 
-Numbers = npt.NDArray[np.int64]
-
-MEMORY_ROWS = 704
-"""11 s of fine rows: two periods of temporal four at the slowest tempo, and what their verdict waits for."""
-MEMORY_COARSE_ROWS = 480
-"""15 s of coarse rows: three triplets of temporal three at the slowest tempo, and what the middle one waits for."""
+MEMORY_ROWS = 1024
+"""16 s of rows: two periods of temporal four at the slowest tempo, and what their verdict waits for."""
 SHORT_ROWS = 3
 """48 ms: half of the pulse of temporal four, or half of its gap."""
+ROWS_PER_COARSE = 2
+"""Coarse rows of 32 ms are fine enough for pulses of half a second, and half the work."""
+COARSE_SECONDS = ROWS_PER_COARSE * ROW_SECONDS
 PULSE_COARSE_ROWS = 11
 """0.35 s: what lies safely inside a pulse of half a second."""
 GAP_COARSE_ROWS = 6
 """0.19 s: the end of a gap of half a second, where the room has decayed."""
 TONE_REACH_BANDS = 3
 """A tone's loudest band is looked for this far around it: a tone fills about three bands of the window's main lobe."""
-SIDE_BANDS = slice(5, 17)
-"""Bands that are beside a tone: nearer ones are filled by it."""
 LOUDER_SHARE = np.float32(0.02)
 """A band that is 50 dB louder outranks one that stands out by 1 dB more."""
 
@@ -62,44 +58,33 @@ class Place:
     band: int
 
 
-class CoarseLevels:
-    """The levels of a stream on the coarse grid, for the finders of what beats slowly, and for finding tones at all.
+class BeatLevels:
+    """The levels of a stream, for the finders of beats.
 
     Attributes:
-        coarse: Levels, every 32 ms.
+        short: Means over 48 ms, every 16 ms.
+        coarse: Means over 32 ms, every 32 ms.
         pulse: Means over 0.35 s, every 32 ms.
         gap: Means over 0.19 s, every 32 ms.
     """
 
     def __init__(self, num_bands: int) -> None:
+        self._rows = RowHistory(num_bands, MEMORY_ROWS // 8)
         self.num_bands = num_bands
-        self.coarse = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
-        self.pulse = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
-        self.gap = RowHistory(num_bands, MEMORY_COARSE_ROWS, BLOCK_COARSE_ROWS)
-
-    def append(self, rows: Rows) -> None:
-        """Add rows of 32 ms, `(row, band)`, at most a block."""
-        self.coarse.append(rows)
-        _append_means(self.coarse, self.gap, GAP_COARSE_ROWS)
-        _append_means(self.coarse, self.pulse, PULSE_COARSE_ROWS)
-
-
-class FineLevels:
-    """The levels of a stretch of a stream on the fine grid.
-
-    Attributes:
-        short: Means over 48 ms, every 16 ms.
-    """
-
-    def __init__(self, num_bands: int) -> None:
-        self._rows = RowHistory(num_bands, BLOCK_ROWS, BLOCK_ROWS)
-        self.num_bands = num_bands
-        self.short = RowHistory(num_bands, MEMORY_ROWS, BLOCK_ROWS)
+        self.short = RowHistory(num_bands, MEMORY_ROWS)
+        self.coarse = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
+        self.pulse = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
+        self.gap = RowHistory(num_bands, MEMORY_ROWS // ROWS_PER_COARSE)
 
     def append(self, rows: Rows) -> None:
         """Add rows of 16 ms, `(row, band)`, at most a block."""
         self._rows.append(rows)
         _append_means(self._rows, self.short, SHORT_ROWS)
+        start, stop = self.coarse.stop, self._rows.stop // ROWS_PER_COARSE
+        pairs = self._rows.rows(ROWS_PER_COARSE * start, ROWS_PER_COARSE * stop)
+        self.coarse.append((pairs[0::2] + pairs[1::2]) * np.float32(0.5))
+        _append_means(self.coarse, self.pulse, PULSE_COARSE_ROWS)
+        _append_means(self.coarse, self.gap, GAP_COARSE_ROWS)
 
 
 def least(arrays: Sequence[Rows]) -> Rows:
@@ -118,51 +103,25 @@ def most(arrays: Sequence[Rows]) -> Rows:
     return result
 
 
-def tonal_bands(levels: Rows, least_db: float) -> Numbers:
-    """Bands that somewhere in a block stand out over those beside them: over the quieter of the two sides.
-
-    Args:
-        levels: `(row, band)`.
-        least_db: How far.
-    """
-    sums = np.zeros((len(levels), levels.shape[1] + 1), dtype=np.float32)
-    np.cumsum(levels, axis=1, out=sums[:, 1:])
-    width = SIDE_BANDS.stop - SIDE_BANDS.start
-    sides = (sums[:, width:] - sums[:, :-width]) * np.float32(1.0 / width)  # mean of the bands from each one on
-    over = np.full(levels.shape, -np.inf, dtype=np.float32)
-    reach = SIDE_BANDS.start
-    above = levels[:, : levels.shape[1] - reach - width + 1] - sides[:, reach:]
-    over[:, : above.shape[1]] = above
-    below = over[:, reach + width - 1 :]
-    np.maximum(below, levels[:, reach + width - 1 :] - sides[:, : below.shape[1]], out=below)
-    return np.flatnonzero(over.max(axis=0) >= least_db)
-
-
-def best_places(
-    margins_db: Rows, levels: Rows, first_row: int, bands: Numbers | None = None, *, least_db: float, count: int
-) -> list[Place]:
+def best_places(margins_db: Rows, levels: Rows, first_row: int, *, least_db: float, count: int) -> list[Place]:
     """Return the tones that stand out most in a block, the clearest first, each where it is clearest.
 
     Args:
         margins_db: How much a place stands out, `(row, band)`.
         levels: How loud it is there, `(row, band)`: of places that stand out alike the loudest is inside the tone.
         first_row: Number of the first row.
-        bands: Which bands the margins are of, rising; all without.
         least_db: Least margin.
         count: How many to return at most. Of tones that share their bands only the clearest is one.
     """
-    tops = margins_db.max(axis=0, initial=-np.inf)
-    columns = np.flatnonzero(tops >= least_db)
-    if not len(columns):
+    if not (margins_db >= least_db).any():
         return []
-    known = columns if bands is None else bands[columns]
-    ranks = margins_db[:, columns] + LOUDER_SHARE * levels[:, known]
-    best = np.full(levels.shape[1] + 2 * TONE_REACH_BANDS, -np.inf, dtype=np.float32)
-    best[known + TONE_REACH_BANDS] = ranks.max(axis=0)
-    around = best[known[:, None] + np.arange(2 * TONE_REACH_BANDS + 1)].max(axis=1)
-    peaks = np.flatnonzero(best[known + TONE_REACH_BANDS] >= around)
-    peaks = peaks[np.argsort(-best[known[peaks] + TONE_REACH_BANDS], kind="stable")][:count]
-    return [Place(first_row + int(np.argmax(ranks[:, peak])), int(known[peak])) for peak in peaks]
+    ranks = margins_db + LOUDER_SHARE * levels
+    best = ranks.max(axis=0)
+    padded = np.pad(best, TONE_REACH_BANDS, constant_values=-np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * TONE_REACH_BANDS + 1).max(axis=1)
+    bands = np.flatnonzero((best >= around) & (margins_db.max(axis=0) >= least_db))
+    bands = bands[np.argsort(-best[bands], kind="stable")][:count]
+    return [Place(first_row + int(np.argmax(ranks[:, band])), int(band)) for band in bands]
 
 
 def loudest_band(levels: Rows, band: int) -> int:

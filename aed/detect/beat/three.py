@@ -19,28 +19,26 @@ come once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from aed.detect.beat.levels import (
+    COARSE_SECONDS,
     PULSE_COARSE_ROWS,
+    BeatLevels,
     Beats,
-    CoarseLevels,
     best_places,
     exact_band,
     least,
     loudest_band,
     most,
     steady_share,
-    tonal_bands,
 )
-from aed.detect.beat.rows import COARSE_SECONDS, Rows
+from aed.detect.beat.rows import Rows
 
 # All rows are coarse ones, of 32 ms. A pulse's row is where its 0.35 s begin, some 20 ms after its onset.
 BEATS_ROWS = (28, 30, 31, 33, 34)
@@ -59,10 +57,8 @@ PAUSE_LOOKS = 4
 GAP_SHARE = 0.75
 """From here on, as a share of the time from onset to onset, a gap and a pause are quiet."""
 
-LEAST_TONE_DB = 7.0
-"""A band is looked at where a pulse somewhere in the block stands out so far over the bands beside it."""
 LEAST_TRIPLET_DB = 2.0
-MOST_TRIPLETS = 12
+MOST_TRIPLETS = 6
 """Per second; more than the partials of one alarm that stand out."""
 LEAST_MARGIN_DB = 5.0
 """Every pulse stands out so much over the gaps beside it, and over the pauses. Alarms in noise of 0 dB reach 5 to 9
@@ -119,7 +115,7 @@ class _Match:
 class ThreeFinder:
     """Finds temporal three in the levels of a stream."""
 
-    def __init__(self, levels: CoarseLevels) -> None:
+    def __init__(self, levels: BeatLevels) -> None:
         self._levels = levels
         self._next_row = 2 * SLOWEST_ROWS + LATER_ROWS
         self._waiting: list[_Triplet] = []
@@ -127,8 +123,8 @@ class ThreeFinder:
     def find(self) -> list[Beats]:
         """Return what the newest levels complete. Call it whenever a block of rows was added."""
         found: list[Beats] = []
-        triplets = self._triplets()
-        for triplet, beats in zip(triplets, self._two_periods(triplets), strict=True):
+        for triplet in self._triplets():
+            beats = self._two_periods(triplet)
             if beats is None:
                 self._waiting.append(triplet)
             else:
@@ -144,7 +140,7 @@ class ThreeFinder:
         """Judge the triplets that had too few pulses before them, now with those after them."""
         ripe = [triplet for triplet in self._waiting if triplet.row < before_row]
         self._waiting = [triplet for triplet in self._waiting if triplet.row >= before_row]
-        return [beats for beats in self._two_periods(ripe) if beats is not None]
+        return [beats for beats in map(self._two_periods, ripe) if beats is not None]
 
     def _triplets(self) -> list[_Triplet]:
         """Triplets that stand out among the rows whose surroundings became known."""
@@ -152,46 +148,38 @@ class ThreeFinder:
         if stop <= start:
             return []
         self._next_row = stop
+        # the louder of two looks into a pause, at every row from the first that a tempo asks for
+        first = start - 2 * SLOWEST_ROWS - LATER_ROWS
+        pulses = self._levels.pulse.rows(first, self._levels.pulse.stop)
+        pauses = np.maximum(pulses[:-LATER_ROWS], pulses[LATER_ROWS:])
+        margins = [self._triplet_margins(start, stop, beat, pauses, first) for beat in BEATS_ROWS]
         levels = self._levels.pulse.rows(start, stop)
-        bands = tonal_bands(levels, LEAST_TONE_DB)
-        if len(bands) == 0:
-            return []
-        margins, beats = self._triplet_margins(start, stop, bands)
-        places = best_places(margins, levels, start, bands, least_db=LEAST_TRIPLET_DB, count=MOST_TRIPLETS)
-        tempos = [int(beats[place.row - start, np.searchsorted(bands, place.band)]) for place in places]
-        return [_Triplet(place.row, place.band, beat) for place, beat in zip(places, tempos, strict=True)]
+        places = best_places(most(margins), levels, start, least_db=LEAST_TRIPLET_DB, count=MOST_TRIPLETS)
+        tempos = [int(np.argmax([margin[place.row - start, place.band] for margin in margins])) for place in places]
+        return [_Triplet(place.row, place.band, BEATS_ROWS[tempo]) for place, tempo in zip(places, tempos, strict=True)]
 
-    def _triplet_margins(self, start: int, stop: int, bands: Numbers) -> tuple[Rows, Numbers]:
-        """How far three pulses around every row stand out over the gaps and pauses beside them, and at which tempo.
+    def _triplet_margins(self, start: int, stop: int, beat: int, pauses: Rows, first: int) -> Rows:
+        """How far three pulses around every row stand out over the gaps and pauses beside them, `(row, band)`.
 
         Args:
             start: First row.
             stop: End of the rows.
-            bands: Where to look; elsewhere nothing stands out.
-
-        Returns:
-            Margins and rows from onset to onset, both `(row, band)`, of these bands.
+            beat: Rows from onset to onset.
+            pauses: How loud a pause would be that is looked at from a row on, `(row, band)`.
+            first: Number of the first row of `pauses`.
         """
-        first = start - 2 * SLOWEST_ROWS - LATER_ROWS
-        pulses = self._levels.pulse.rows(first, self._levels.pulse.stop)[:, bands]
-        gaps = self._levels.gap.rows(first, self._levels.pulse.stop)[:, bands]
-        pauses = np.maximum(pulses[:-LATER_ROWS], pulses[LATER_ROWS:])  # the louder of two looks into a pause
-        margins = np.full((stop - start, len(bands)), -np.inf, dtype=np.float32)
-        beats = np.zeros(margins.shape, dtype=np.int64)
-        for beat in BEATS_ROWS:
-            at_tempo = _stand_out(pulses, gaps, pauses, beat, start - first, stop - first)
-            beats[at_tempo > margins] = beat
-            np.maximum(margins, at_tempo, out=margins)
-        return margins, beats
+        pulse, gap = self._levels.pulse, self._levels.gap
+        pulses = (-beat, 0, beat)
+        gaps = [shift - PULSE_TO_GAP_ROWS for shift in pulses]
+        quiet = [gap.rows(start + shift, stop + shift) for shift in gaps]
+        quiet += [pauses[start + shift - first : stop + shift - first] for shift in (-2 * beat - LATER_ROWS, 2 * beat)]
+        return least([pulse.rows(start + shift, stop + shift) for shift in pulses]) - most(quiet)
 
-    def _two_periods(self, triplets: Sequence[_Triplet]) -> list[Beats | None]:
-        matches = self._best_matches(triplets) if triplets else []
-        return [self._judged(triplet, match) for triplet, match in zip(triplets, matches, strict=True)]
-
-    def _judged(self, triplet: _Triplet, match: _Match) -> Beats | None:
+    def _two_periods(self, triplet: _Triplet) -> Beats | None:
+        match = self._best_match(triplet)
         if match.margin_db < LEAST_MARGIN_DB:
             return None
-        least_agreement = LEAST_CLEAR_AGREEMENT if median(match.steps.tolist()) >= CLEAR_STEP_DB else LEAST_AGREEMENT
+        least_agreement = LEAST_CLEAR_AGREEMENT if np.median(match.steps) >= CLEAR_STEP_DB else LEAST_AGREEMENT
         if min(self._agreement(match, triplet.band)) < least_agreement:
             return None
         levels = np.stack([self._levels.pulse.rows(onset, onset + 1)[0] for onset in match.onsets[:6]])
@@ -207,35 +195,28 @@ class ThreeFinder:
             margin_db=match.margin_db,
         )
 
-    def _best_matches(self, triplets: Sequence[_Triplet]) -> list[_Match]:
-        """Of each triplet the clearest of all tempos and pauses, and of the four ways to have six pulses with it."""
-        pulse, gap = self._levels.pulse, self._levels.gap
-        tempos = [_tempos(triplet.beat_rows) for triplet in triplets]
-        band = np.array([triplet.band for triplet in triplets])[:, None, None]
-        beat, pause = np.stack([each.beat for each in tempos]), tempos[0].pause
-        onsets = np.stack([each.pulses for each in tempos]) + np.array([each.row for each in triplets])[:, None, None]
-        looks = np.stack([each.looks for each in tempos])
+    def _best_match(self, triplet: _Triplet) -> _Match:
+        """The clearest of all tempos and pauses, and of the four ways to have six pulses with a triplet in them."""
+        pulse, gap, band = self._levels.pulse, self._levels.gap, triplet.band
+        beat, pause, pulses, looks = _tempos(triplet.beat_rows)
+        onsets = triplet.row + pulses
         sounds = pulse.at(onsets, band)
         gap_rows = onsets - PULSE_TO_GAP_ROWS
-        steps = sounds - np.fmax(gap.at(gap_rows, band), gap.at(gap_rows + beat[:, :, None], band))
-        before = pulse.at(onsets[:, :, 2, None] + looks, band).max(axis=2)
-        after = pulse.at(onsets[:, :, 5, None] + looks, band).max(axis=2)
-        margins = np.stack([_margins(first, sounds, steps, before, after) for first in range(4)], axis=1)
+        steps = sounds - np.fmax(gap.at(gap_rows, band), gap.at(gap_rows + beat[:, None], band))
+        before = pulse.at(onsets[:, 2, None] + looks, band).max(axis=1)
+        after = pulse.at(onsets[:, 5, None] + looks, band).max(axis=1)
+        margins = np.stack([_margins(first, sounds, steps, before, after) for first in range(4)])
         margins[np.isnan(margins)] = -np.inf
-        best = margins.reshape(len(triplets), -1).argmax(axis=1)
-        matches = []
-        for number, (first, tempo) in enumerate(zip(*np.unravel_index(best, margins.shape[1:]), strict=True)):
-            following = onsets[number, tempo, 8] + pause[tempo]
-            match = _Match(
-                onsets=np.append(onsets[number, tempo], following)[first : first + 7],
-                sounds=sounds[number, tempo, first : first + 6],
-                steps=steps[number, tempo, first : first + 6],
-                beat_rows=int(beat[number, tempo]),
-                pause_rows=int(pause[tempo]),
-                margin_db=float(margins[number, first, tempo]),
-            )
-            matches.append(match)
-        return matches
+        first, tempo = np.unravel_index(np.argmax(margins), margins.shape)
+        following = onsets[tempo, 8] + pause[tempo]
+        return _Match(
+            onsets=np.append(onsets[tempo], following)[first : first + 7],
+            sounds=sounds[tempo, first : first + 6],
+            steps=steps[tempo, first : first + 6],
+            beat_rows=int(beat[tempo]),
+            pause_rows=int(pause[tempo]),
+            margin_db=float(margins[first, tempo]),
+        )
 
     def _agreement(self, match: _Match, band: int) -> tuple[float, float]:
         """Share of the rows in pulses that are loud, and of the rows in gaps and pauses that are quiet."""
@@ -289,27 +270,8 @@ def _looks(beat: Numbers, pause: Numbers) -> Numbers:
 
 
 def _margins(first: int, sounds: Rows, steps: Rows, before: Rows, after: Rows) -> Rows:
-    """Least step of six pulses from `first` on, and of the pauses around the triplet; NaN where unknown.
-
-    Args:
-        first: Number of the first of the six among nine pulses.
-        sounds: `(triplet, tempo, 9)`, levels of the pulses.
-        steps: The same, how far they stand out.
-        before: `(triplet, tempo)`, level of the pause before the triplet.
-        after: And of that after it.
-
-    Returns:
-        `(triplet, tempo)`.
-    """
-    heard_before = sounds[..., 3] if first == 3 else np.minimum(sounds[..., 2], sounds[..., 3])
-    heard_after = sounds[..., 5] if first == 0 else np.minimum(sounds[..., 5], sounds[..., 6])
+    """Least step of six pulses from `first` on, and of the pauses around the triplet, `(tempo,)`; NaN where unknown."""
+    heard_before = sounds[:, 3] if first == 3 else np.minimum(sounds[:, 2], sounds[:, 3])
+    heard_after = sounds[:, 5] if first == 0 else np.minimum(sounds[:, 5], sounds[:, 6])
     quiet = np.minimum(heard_before - before, heard_after - after)
-    return np.asarray(np.minimum(steps[..., first : first + 6].min(axis=-1), quiet), dtype=np.float32)
-
-
-def _stand_out(pulses: Rows, gaps: Rows, pauses: Rows, beat: int, start: int, stop: int) -> Rows:
-    """How far three pulses of one tempo around rows `start` to `stop` stand out, `(row, band)`."""
-    middles = (-beat, 0, beat)
-    quiet = [gaps[start + shift - PULSE_TO_GAP_ROWS : stop + shift - PULSE_TO_GAP_ROWS] for shift in middles]
-    quiet += [pauses[start + shift : stop + shift] for shift in (-2 * beat - LATER_ROWS, 2 * beat)]
-    return least([pulses[start + shift : stop + shift] for shift in middles]) - most(quiet)
+    return np.asarray(np.minimum(steps[:, first : first + 6].min(axis=1), quiet), dtype=np.float32)

@@ -6,17 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aed.detect.beat.levels import (
-    CoarseLevels,
-    FineLevels,
-    best_places,
-    exact_band,
-    least,
-    loudest_band,
-    most,
-    steady_share,
-    tonal_bands,
-)
+from aed.detect.beat.levels import BeatLevels, best_places, exact_band, least, loudest_band, most, steady_share
 
 ROWS = np.random.default_rng(0).standard_normal((150, 9)).astype(np.float32)
 
@@ -24,28 +14,19 @@ ROWS = np.random.default_rng(0).standard_normal((150, 9)).astype(np.float32)
 @settings(max_examples=20)
 @given(st.lists(st.integers(0, len(ROWS)), max_size=5))
 def test_means_are_those_of_their_rows_however_they_arrive(cuts: list[int]) -> None:
-    fine, slow = FineLevels(ROWS.shape[1]), CoarseLevels(ROWS.shape[1])
+    levels = BeatLevels(ROWS.shape[1])
     for rows in np.split(ROWS, sorted(cuts)):
-        for start in range(0, len(rows), 32):
-            fine.append(rows[start : start + 32])
-            slow.append(rows[start : start + 32])
-    for history, length in [(fine.short, 3), (slow.coarse, 1), (slow.pulse, 11), (slow.gap, 6)]:
-        expected = [ROWS[start : start + length].mean(axis=0) for start in range(len(ROWS) - length + 1)]
+        for start in range(0, len(rows), 64):
+            levels.append(rows[start : start + 64])
+    coarse = ROWS.reshape(-1, 2, ROWS.shape[1]).mean(axis=1)
+    for history, source, length in [
+        (levels.short, ROWS, 3),
+        (levels.coarse, coarse, 1),
+        (levels.pulse, coarse, 11),
+        (levels.gap, coarse, 6),
+    ]:
+        expected = [source[start : start + length].mean(axis=0) for start in range(len(source) - length + 1)]
         np.testing.assert_allclose(history.rows(0, history.stop), expected, atol=1e-5)
-
-
-def test_tonal_bands_stand_out_over_the_quieter_side_somewhere_in_the_block() -> None:
-    levels = np.random.default_rng(1).standard_normal((7, 60)).astype(np.float32)
-    levels[3, 30] += 9.0
-    levels[:, 45:] += 20.0  # the edge of a loud stretch: over one side only
-    expected = []
-    for band in range(60):
-        sides = [levels[:, band + 5 : band + 17]] if band + 17 <= 60 else []
-        sides += [levels[:, band - 16 : band - 4]] if band >= 16 else []
-        over = max((levels[:, band] - side.mean(axis=1)).max() for side in sides)
-        expected += [band] if over >= 6.0 else []
-    assert {30, 45} <= set(expected)
-    assert tonal_bands(levels, 6.0).tolist() == expected
 
 
 def test_least_and_most_read_every_array() -> None:
@@ -62,15 +43,6 @@ def test_best_places_are_the_clearest_tones_and_one_for_each() -> None:
     assert found == [(107, 30), (103, 10)]
     assert len(best_places(margins, quiet, 0, least_db=5.0, count=1)) == 1
     assert best_places(margins, quiet, 0, least_db=11.0, count=5) == []
-
-
-def test_best_places_of_a_few_bands_are_those_of_all() -> None:
-    generator = np.random.default_rng(3)
-    margins, levels = generator.normal(0, 5, (12, 40)).astype(np.float32), ROWS[:12].repeat(5, axis=1)[:, :40]
-    bands = np.flatnonzero(margins.max(axis=0) >= 7.0)
-    whole = best_places(margins, levels, 0, least_db=7.0, count=9)
-    assert best_places(margins[:, bands], levels, 0, bands, least_db=7.0, count=9) == whole
-    assert len(whole) > 1
 
 
 def test_of_bands_that_stand_out_alike_the_louder_is_the_tone() -> None:
