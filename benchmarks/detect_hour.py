@@ -1,12 +1,13 @@
 """How fast `aed detect` is on a long recording, and how much memory it takes: on one core, from the file to the events.
 
-    python benchmarks/detect_hour.py [--model runs/esc10/fold1 fold1.onnx ...] [--hours 1] [--rate 44100] [--json]
+    python benchmarks/detect_hour.py [--model runs/esc10/fold1 fold1.onnx ...] [--hours 1 12] [--rate 44100] [--json]
 
 Makes the recording by formula, detects in it in a process of its own that may use one core, and does the same with
 one minute: the difference of the two peaks is what an hour costs in memory, and the difference of the two times is what
-the hour costs without the start of Python and the loading of the model. Several models, such as a folder and its
-exports, take turns. Without `--model` a network of the default size with random weights is used, which is as fast as a
-trained one.
+the hour costs without the start of Python and the loading of the model. Several lengths show whether memory grows: of
+`--hours 1 12` both peaks should be the same (12 hours at 16 kHz are a file of 1.4 GB for as long). Several models, such
+as a folder and its exports, take turns. Without `--model` a network of the default size with random weights is used,
+which is as fast as a trained one.
 """
 
 from __future__ import annotations
@@ -110,17 +111,20 @@ def measure(recording: Path, seconds: int, model: Path, draw: bool) -> Measureme
 
 
 def without_start(short: Measurement, long: Measurement) -> str:
-    """Say how fast one model is once it is loaded."""
+    """Say how fast one model is once it is loaded, and what the longer recording takes in memory."""
     seconds = long.recording_seconds - short.recording_seconds
     cpu_seconds = max(long.cpu_seconds - short.cpu_seconds, 0.01)
-    return f"{long.model}: {seconds / cpu_seconds:.0f}x real time of one core without the start"
+    return (
+        f"{long.model}: {seconds / cpu_seconds:.0f}x real time of one core without the start, "
+        f"{long.peak_mib - short.peak_mib:+.1f} MiB from {short.recording_seconds} to {long.recording_seconds} s"
+    )
 
 
 def main() -> None:
     """Measure one minute and the whole recording, and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, nargs="+", help="folders of trained models, or .onnx files")
-    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--hours", type=float, nargs="+", default=[1.0], help="lengths, the shortest first")
     parser.add_argument("--rate", type=int, default=44_100, help="sample rate of the recording in Hz")
     parser.add_argument("--draw", action="store_true", help="draw the timeline too")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -132,11 +136,12 @@ def main() -> None:
             make.start()
             make.join()
         results = []
-        for seconds in (60, round(options.hours * 3600)):
+        for seconds in (60, *(round(hours * 3600) for hours in options.hours)):
             recording = Path(name) / f"{seconds}.wav"
             write_recording(recording, seconds, options.rate)
             results += [measure(recording, seconds, model, options.draw) for model in models]
-    pairs = [(results[place], results[place + len(models)]) for place in range(len(models))]
+            recording.unlink()
+    pairs = [(short, long) for short, long in zip(results, results[len(models) :], strict=False)]
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     else:

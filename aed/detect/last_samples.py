@@ -30,5 +30,9 @@ class LastSamples:
 
     def window(self, start: int, stop: int) -> np.ndarray:
         """Samples from one absolute position to another, as far as they are kept, `(samples,)` float32."""
-        places = np.arange(max(start, self.heard - self.capacity), min(stop, self.heard)) % max(self.capacity, 1)
-        return (self._ring[places] / np.float32(_FULL_SCALE)).astype(np.float32)
+        start, stop = max(start, self.heard - self.capacity, 0), min(stop, self.heard)
+        if stop <= start:
+            return np.zeros(0, dtype=np.float32)
+        at, length = start % self.capacity, stop - start
+        kept = [self._ring[at : at + length], self._ring[: max(0, at + length - self.capacity)]]
+        return np.concatenate(kept, dtype=np.float32) / np.float32(_FULL_SCALE)
