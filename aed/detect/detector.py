@@ -31,8 +31,8 @@ from aed.timebase import rows_from_seconds, samples_from_seconds, seconds_from_s
 SHORTEST_EVENT_SECONDS = 0.24
 """Of a model that decides every 80 ms: three decisions. One bark is as short; one decision alone is chance."""
 _SMOOTHING_SHARE, _EDGE_SHARE = 1 / 2, 2 / 3
-READ_SECONDS = 10.24
-"""What is decoded of a file at a time, and scored at most at once: sixteen blocks of 0.64 s."""
+READ_SECONDS = 5.12
+"""What is decoded of a file at a time, and scored at most at once: eight blocks of 0.64 s."""
 
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
