@@ -18,7 +18,8 @@ from aed.audio.synth import SOUNDS
 from aed.data.records import Clip, DatasetInfo, LoadedDataset, default_group
 from aed.data.waveforms import cache_folder
 
-DATASET = "made"
+SOURCE, DATASET = "made", "aed:made"
+"""What a recipe calls it, and what its clips are said to belong to: a folder of one's own may well be called `made`."""
 CLIPS_PER_SOUND = 6
 ALARM_BEATS = (
     *(Beat.TEMPORAL_THREE, Beat.TEMPORAL_FOUR, Beat.CONTINUOUS),
@@ -30,12 +31,13 @@ _VERSION = 1
 """Part of the folder's name: raise it when other clips are written."""
 
 MADE_INFO = DatasetInfo(
-    name=DATASET,
+    name=SOURCE,
     title="household sounds and alarms made by formula",
     folders=(),
     licence="none: made by formula",
     source_url="",
     label_map="made",
+    part_of=DATASET,
     clips=CLIPS_PER_SOUND * (len(SOUNDS) + len(ALARM_BEATS)),
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aed.data.leave_out import leave_out_groups
+from aed.data.made_sounds import MADE_INFO
 from aed.data.records import Clip
 from aed.data.registry import DATASETS
 from aed.data.source import known_info, load_source
@@ -93,7 +94,8 @@ def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
         if info.dataset == dataset:
             assert info.label_map is not None, "every known data set has a label map"
             return load_label_map(info.label_map, ontology)
-    name = data.label_map or (DATASETS[data.source].info.label_map if data.source in DATASETS else None)
+    is_known = data.source in DATASETS or data.source == MADE_INFO.name
+    name = data.label_map or (known_info(data.source).label_map if is_known else None)
     if name is not None:
         return load_label_map(name, ontology)
     # a source that is no known data set lies outside the data root
