@@ -8,24 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from lightning_fabric import Fabric
-from numpy.typing import NDArray
-
-from aed.data.batches import Labelled, NoEvents, StepBatches
 from aed.data.frames import FrameStore
-from aed.data.made_noise import MadeNoise
 from aed.data.records import Clip
-from aed.errors import ConfigError, DataError, ModelError
+from aed.errors import ConfigError, ModelError
 from aed.model import count_parameters
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
 from aed.timebase import samples_from_seconds
+from aed.train.batch_plan import plan_batches, unlabelled_batch_size
 from aed.train.checkpoint import FILE_NAME as CHECKPOINT
 from aed.train.checkpoint import load_checkpoint
 from aed.train.dataset import FoldClips, fold_clips, never_teaching, source_infos, strongly_labelled
 from aed.train.device import check_accelerator, launched_fabric, resolved_precision
-from aed.train.labels import clip_targets, coarse_targets, recipe_taxonomy
+from aed.train.labels import recipe_taxonomy
 from aed.train.loop import OnAverage, Session, fit
 from aed.train.memory import keep_freed_memory
 from aed.train.objective import Objective
@@ -113,7 +108,7 @@ def train_run(
     num_frames = model.whole_frames(samples_from_seconds(recipe.data.clip_seconds, recipe.model.features.rate_hz))
     strong_labels = read_strong_labels(recipe, model, store, num_frames)
     objective = Objective(recipe, taxonomy, recipe.seed, fabric.global_rank, strong_labels)
-    batches = _batches(recipe, taxonomy, clips, store, num_frames, fabric)
+    batches = plan_batches(recipe, taxonomy, clips, store, num_frames, fabric)
     parameters, before_pretraining, pretraining = count_parameters(model), time.monotonic(), None
     if recipe.pretrain:
         with fabric.rank_zero_first():  # the first process pretrains, the others read what it left
@@ -174,11 +169,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) 
 
 def _forward_clips_per_step(recipe: Recipe, clips: FoldClips) -> int:
     """Clips that go through the network in a step: labelled ones, and unlabelled ones through student and teacher."""
-    return recipe.optim.batch_size + 2 * _unlabelled_batch_size(recipe, len(clips.unlabelled))
-
-
-def _unlabelled_batch_size(recipe: Recipe, unlabelled_clips: int) -> int:
-    return recipe.consistency.batch_size if recipe.consistency and unlabelled_clips else 0
+    return recipe.optim.batch_size + 2 * unlabelled_batch_size(recipe, len(clips.unlabelled))
 
 
 def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
@@ -222,67 +213,3 @@ def _clips_to_store(recipe: Recipe, clips: FoldClips) -> tuple[Clip, ...]:
         clip.clip_id: clip for clip in (*clips.training, *clips.left_out, *clips.test) if clip.dataset not in never
     }
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))
-
-
-def _batches(
-    recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, store: FrameStore, num_frames: int, fabric: Fabric
-) -> StepBatches:
-    place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
-    readable = tuple(clip for clip in clips.labelled if clip.clip_id in place)
-    timed = strongly_labelled(recipe, readable)
-    with_time = set(timed)
-    labelled = tuple(clip for clip in readable if clip not in with_time)
-    coarse = tuple(clip for clip in clips.coarse if clip.clip_id in place)
-    targets = clip_targets(recipe, taxonomy, labelled) if labelled else np.zeros((0, taxonomy.num_nodes), np.float32)
-    if coarse:
-        targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
-    unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
-    if not labelled and not coarse and not timed:
-        raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
-    timed_size = _timed_batch_size(recipe, len(timed), len(targets))
-    sizes = recipe.optim.batch_size - timed_size, _unlabelled_batch_size(recipe, len(unlabelled)), timed_size
-    _check_shares(sizes, fabric.world_size)
-    return StepBatches(
-        store,
-        Labelled(_indices(place, (*labelled, *coarse)), targets),
-        np.asarray(unlabelled, dtype=np.int64),
-        _indices(place, timed),
-        num_frames=num_frames,
-        batch_size=sizes[0],
-        unlabelled_batch_size=sizes[1],
-        timed_batch_size=sizes[2],
-        no_events=_no_events(recipe, taxonomy, num_frames),
-        weak=recipe.augment.weak,
-        strong=recipe.augment.strong,
-        seed=recipe.seed,
-        rank=fabric.global_rank,
-        world_size=fabric.world_size,
-    )
-
-
-def _indices(place: dict[str, int], clips: tuple[Clip, ...]) -> NDArray[np.int64]:
-    return np.asarray([place[clip.clip_id] for clip in clips], dtype=np.int64)
-
-
-def _timed_batch_size(recipe: Recipe, timed: int, others: int) -> int:
-    """Strongly labelled clips in a step: their share, but at least one, and one at least of the others if there are."""
-    batch = recipe.optim.batch_size
-    if not timed or not others:
-        return batch if timed else 0
-    share = recipe.data.strong_share or timed / (timed + others)
-    return min(max(1, round(share * batch)), batch - 1)
-
-
-def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:
-    if any(size % processes for size in sizes):
-        shown = "{} (labelled), {} (unlabelled) and {} (strongly labelled)".format(*sizes)
-        raise ConfigError(f"batch sizes {shown} cannot be shared by {processes} processes")
-
-
-def _no_events(recipe: Recipe, taxonomy: Taxonomy, num_frames: int) -> NoEvents | None:
-    """Rows that are *none of these*, where the recipe asks for them and the tree has that node."""
-    rows = round(recipe.optim.made_silence_share * recipe.optim.batch_size)
-    if taxonomy.none_index is None or not rows:
-        return None
-    target = np.eye(taxonomy.num_nodes, dtype=np.float32)[taxonomy.none_index]
-    return NoEvents(rows, target, MadeNoise(recipe.model.features, num_frames, recipe.seed))

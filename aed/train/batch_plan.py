@@ -1,0 +1,100 @@
+"""Which clips make the batches of a run, and how many of each kind a step gets."""
+
+from __future__ import annotations
+
+import numpy as np
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from aed.data.batches import Labelled, NoEvents, StepBatches
+from aed.data.frames import FrameStore
+from aed.data.made_noise import MadeNoise
+from aed.data.records import Clip
+from aed.errors import ConfigError, DataError
+from aed.ontology.taxonomy import Taxonomy
+from aed.train.dataset import FoldClips, strongly_labelled
+from aed.train.labels import clip_targets, coarse_targets
+from aed.train.recipe import Recipe
+
+
+def plan_batches(
+    recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, store: FrameStore, num_frames: int, fabric: Fabric
+) -> StepBatches:
+    """Lay out the batches of a run.
+
+    Args:
+        recipe: Batch sizes, shares, distortions and the seed.
+        taxonomy: The tree.
+        clips: Of the fold.
+        store: Their frames.
+        num_frames: Length of every piece in a batch.
+        fabric: The processes that share each batch.
+
+    Raises:
+        ConfigError: The processes cannot share the batches.
+        DataError: No labelled training clip is left.
+    """
+    place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
+    readable = tuple(clip for clip in clips.labelled if clip.clip_id in place)
+    timed = strongly_labelled(recipe, readable)
+    with_time = set(timed)
+    labelled = tuple(clip for clip in readable if clip not in with_time)
+    coarse = tuple(clip for clip in clips.coarse if clip.clip_id in place)
+    targets = clip_targets(recipe, taxonomy, labelled) if labelled else np.zeros((0, taxonomy.num_nodes), np.float32)
+    if coarse:
+        targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
+    unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
+    if not labelled and not coarse and not timed:
+        raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
+    timed_size = _timed_batch_size(recipe, len(timed), len(targets))
+    sizes = recipe.optim.batch_size - timed_size, unlabelled_batch_size(recipe, len(unlabelled)), timed_size
+    _check_shares(sizes, fabric.world_size)
+    return StepBatches(
+        store,
+        Labelled(_indices(place, (*labelled, *coarse)), targets),
+        np.asarray(unlabelled, dtype=np.int64),
+        _indices(place, timed),
+        num_frames=num_frames,
+        batch_size=sizes[0],
+        unlabelled_batch_size=sizes[1],
+        timed_batch_size=sizes[2],
+        no_events=_no_events(recipe, taxonomy, num_frames),
+        weak=recipe.augment.weak,
+        strong=recipe.augment.strong,
+        seed=recipe.seed,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+
+
+def _indices(place: dict[str, int], clips: tuple[Clip, ...]) -> NDArray[np.int64]:
+    return np.asarray([place[clip.clip_id] for clip in clips], dtype=np.int64)
+
+
+def _timed_batch_size(recipe: Recipe, timed: int, others: int) -> int:
+    """Strongly labelled clips in a step: their share, but at least one, and one at least of the others if there are."""
+    batch = recipe.optim.batch_size
+    if not timed or not others:
+        return batch if timed else 0
+    share = recipe.data.strong_share or timed / (timed + others)
+    return min(max(1, round(share * batch)), batch - 1)
+
+
+def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:
+    if any(size % processes for size in sizes):
+        shown = "{} (labelled), {} (unlabelled) and {} (strongly labelled)".format(*sizes)
+        raise ConfigError(f"batch sizes {shown} cannot be shared by {processes} processes")
+
+
+def _no_events(recipe: Recipe, taxonomy: Taxonomy, num_frames: int) -> NoEvents | None:
+    """Rows that are *none of these*, where the recipe asks for them and the tree has that node."""
+    rows = round(recipe.optim.made_silence_share * recipe.optim.batch_size)
+    if taxonomy.none_index is None or not rows:
+        return None
+    target = np.eye(taxonomy.num_nodes, dtype=np.float32)[taxonomy.none_index]
+    return NoEvents(rows, target, MadeNoise(recipe.model.features, num_frames, recipe.seed))
+
+
+def unlabelled_batch_size(recipe: Recipe, unlabelled_clips: int) -> int:
+    """Unlabelled clips in a step; none where none teaches."""
+    return recipe.consistency.batch_size if recipe.consistency and unlabelled_clips else 0
