@@ -12,7 +12,7 @@ _NUMBERS = (int, float)
 class Settings(BaseModel):
     """Base of every part's settings.
 
-    A number must be one: neither infinite nor nan, and not `true`, which pydantic would take for 1.
+    A number must be one, in a list too: neither infinite nor nan, and not `true`, which pydantic would take for 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -22,4 +22,6 @@ class Settings(BaseModel):
     def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation in _NUMBERS:
             raise ValueError("expected a number, not true or false")
+        if isinstance(value, list | tuple) and any(isinstance(entry, bool) for entry in value):
+            raise ValueError("expected a list of numbers or words, without true or false")
         return value

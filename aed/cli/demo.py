@@ -54,6 +54,9 @@ def _demo(
     events = _detect(shipped, shipped.detector_config, scene, out / "shipped.png")
     title = "What the shipped model hears"
     Console().print(DemoTable(truth, events, targets_only=False).table(title))
+    typer.echo(
+        "It learned from recordings alone: to it, sounds made by formula are strange. It never heard a real knock."
+    )
 
     typer.echo("\ntraining a small model on sounds made by formula, to show how")
     _train(out, model, steps, force=force)
