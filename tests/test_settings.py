@@ -16,7 +16,7 @@ class Made(Settings):
     is_on: bool = False
     folds: tuple[int, ...] = ()
     range_db: tuple[float, float] = (0.0, 1.0)
-    names: list[str] = []
+    names: tuple[str, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_is_no_number_is_refused(given: dict[str, object], why: str) -> Non
 
 def test_what_fits_is_taken() -> None:
     made = Made(count=2, is_on=True, folds=(1, 2), names=["true"])
-    assert (made.count, made.is_on, made.folds, made.names) == (2, True, (1, 2), ["true"])
+    assert (made.count, made.is_on, made.folds, made.names) == (2, True, (1, 2), ("true",))
