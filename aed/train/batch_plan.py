@@ -13,7 +13,7 @@ from aed.data.records import Clip
 from aed.errors import ConfigError, DataError
 from aed.ontology.taxonomy import Taxonomy
 from aed.train.dataset import FoldClips, strongly_labelled
-from aed.train.labels import clip_targets, coarse_targets
+from aed.train.labels import clip_targets, coarse_targets, silence_untold
 from aed.train.recipe import Recipe
 
 
@@ -41,6 +41,8 @@ def plan_batches(
     labelled = tuple(clip for clip in readable if clip not in with_time)
     coarse = tuple(clip for clip in clips.coarse if clip.clip_id in place)
     targets = clip_targets(recipe, taxonomy, labelled) if labelled else np.zeros((0, taxonomy.num_nodes), np.float32)
+    if labelled and taxonomy.task == "multi":
+        targets = silence_untold(targets, told=clip_targets(recipe, taxonomy, readable))
     if coarse:
         targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
     unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]

@@ -18,6 +18,8 @@ from aed.data.strong_folder import NO_EVENT, is_strong, label_map_file, strong_p
 from aed.errors import ConfigError, DataError
 from aed.ontology.graph import Ontology, load_ontology
 from aed.ontology.labels import (
+    ABSENT,
+    UNKNOWN,
     LabelMap,
     LabelTarget,
     clip_target_node,
@@ -183,6 +185,23 @@ def clip_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) ->
             raise DataError(f"{clip.clip_id}: its labels {clip.labels} are no node of the taxonomy; leave the clip out")
         targets[row, node] = 1
     return targets
+
+
+def silence_untold(targets: NDArray[np.float32], told: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make a node that nothing in training tells of absent everywhere: else it would be answered at random.
+
+    A miniature: of the nodes root, dog, music, where a clip is a dog and says nothing of music, (1, 1, -1) becomes
+    (1, 1, 0).
+
+    Args:
+        targets: (clip, node), 1 present, 0 absent, -1 unknown.
+        told: (other clip, node), of everything that teaches.
+
+    Returns:
+        (clip, node).
+    """
+    untold = (told == UNKNOWN).all(axis=0)
+    return np.where(untold, np.float32(ABSENT), targets)
 
 
 def coarse_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:

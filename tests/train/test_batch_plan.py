@@ -1,0 +1,34 @@
+"""What the batches of a run hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from aed.data.frames import FrameStore
+from aed.train.batch_plan import plan_batches
+from aed.train.dataset import fold_clips
+from aed.train.labels import clip_targets, recipe_taxonomy, silence_untold
+from tests.tiny_corpus import MULTI_LABEL, tiny_recipe
+
+
+def test_a_node_that_no_clip_tells_of_is_absent_and_no_other_is(multi_label_manifest: Path) -> None:
+    recipe = tiny_recipe(multi_label_manifest, *MULTI_LABEL, "data.label_map=null", "taxonomy.tree=home")
+    taxonomy, clips = recipe_taxonomy(recipe, None), fold_clips(recipe, 1, None)
+    store = FrameStore.open(clips.labelled, recipe.model.features, recipe.augment.waveform)
+    batches = plan_batches(recipe, taxonomy, clips, store, 50, Fabric(accelerator="cpu", devices=1))
+    targets = np.concatenate([batches[step].targets.numpy() for step in range(8)])
+    said = clip_targets(recipe, taxonomy, clips.labelled)
+    untold = (said == -1).all(axis=0)
+    assert untold[taxonomy.find("Music")]
+    assert not targets[:, untold].any()
+    assert {tuple(row) for row in targets[:, ~untold]} == {tuple(row) for row in said[:, ~untold]}
+    assert (said[:, ~untold] == -1).any(), "what some clip tells of stays unknown where others do not"
+
+
+def test_what_another_kind_of_label_tells_of_is_not_silenced() -> None:
+    unknown_to_clips = np.array([[1, 1, -1, -1]], dtype=np.float32)
+    told = np.array([[1, 1, -1, -1], [1, -1, 1, -1]], dtype=np.float32)
+    np.testing.assert_array_equal(silence_untold(unknown_to_clips, told), [[1, 1, -1, 0]])
