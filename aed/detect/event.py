@@ -26,9 +26,9 @@ import numpy as np
 from aed.ontology.structure import Taxonomy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
-    """A sound with a beginning and an end.
+    """A sound with a beginning and an end; small, since half a day of alarms is thousands of them.
 
     Attributes:
         onset_seconds: Beginning, from the start of the recording.
