@@ -14,7 +14,7 @@ from aed.cli.progress import bar_for_each
 from aed.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from aed.study.event_evaluation import Listener
+    from aed.study.event_hearing import Listener
     from aed.study.event_report import EventEvaluation
 
 
@@ -76,7 +76,7 @@ def evaluate_events(model: Path, options: EventOptions, as_json: bool) -> None:
 def _load(folder: Path, options: EventOptions) -> Listener:
     from aed.api import load
     from aed.cli.detect import checked_probability
-    from aed.study.event_evaluation import Listener
+    from aed.study.event_hearing import Listener
 
     loaded, sure = load(folder, enrolled=False), checked_probability(options.min_probability)
     return Listener(folder, loaded.scorer, loaded.detector_config if sure is None else loaded.config_as_sure(sure))

@@ -15,7 +15,8 @@ from aed.detect.detector import DetectorConfig
 from aed.errors import DataError, ManifestError, ModelError
 from aed.ontology.label_map import LabelMap, LabelTarget
 from aed.ontology.taxonomy import Node, Taxonomy
-from aed.study.event_evaluation import Listener, evaluate_events
+from aed.study.event_evaluation import evaluate_events
+from aed.study.event_hearing import Listener
 from aed.study.event_report import ConditionEvents, EventEvaluation, NodeEvents, event_evaluation_to_dict
 from aed.study.event_sets import find_truths, read_event_set, unique_share
 from aed.study.ledger import read_looks
