@@ -21,7 +21,7 @@ from aed.data.piece_starts import PieceStarts
 from aed.features.logmel import AUDIBLE_LEVEL
 from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
-_LABELLED, _UNLABELLED, _SILENCE, _TIMED = 0, 1, 2, 3
+_LABELLED, _UNLABELLED, _SILENCE, _TIMED, _TEACHING = 0, 1, 2, 3, 4
 """Streams of random numbers: one for each use, so that one does not disturb the other."""
 
 Indices = NDArray[np.int64]
@@ -79,6 +79,8 @@ class StepBatches(Dataset[Batch]):
         timed: Indices into the store of clips whose labels say when, (clip,) int64; may be empty.
         num_frames: Length of every piece in a batch; longer clips are cut where they are heard, shorter ones padded.
         batch_size: Labelled clips per step.
+        teaching: Labelled clips of other sources, which have a fixed share of the labelled ones of each step.
+        teaching_batch_size: How many of these it is.
         unlabelled_batch_size: Unlabelled clips per step, 0 where none teaches.
         timed_batch_size: Clips per step whose labels say when, 0 where none teaches.
         no_events: Rows that are silence or noise made by formula, if any.
@@ -98,6 +100,8 @@ class StepBatches(Dataset[Batch]):
         *,
         num_frames: int,
         batch_size: int,
+        teaching: Labelled,
+        teaching_batch_size: int,
         unlabelled_batch_size: int,
         timed_batch_size: int,
         no_events: NoEvents | None,
@@ -110,6 +114,7 @@ class StepBatches(Dataset[Batch]):
         self._store, self._labelled, self._unlabelled, self._no_events = store, labelled, unlabelled, no_events
         self._timed, self._num_frames = timed, num_frames
         self._batch_size, self._unlabelled_batch_size = batch_size, unlabelled_batch_size
+        self._teaching, self._teaching_batch_size = teaching, teaching_batch_size
         self._timed_batch_size = timed_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
@@ -122,17 +127,24 @@ class StepBatches(Dataset[Batch]):
 
     def _labelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
         generator = np.random.default_rng((self._seed, _LABELLED, step))
-        which = self._shuffled(step, self._batch_size, len(self._labelled.indices), _LABELLED)
-        clip = self._labelled.indices[which]
+        clip, of_clip = self._labelled_clips(step)
         starts = self._starts.draw(clip, generator)
         frames = self._look(clip, starts, self._views(clip, generator), self._strong, generator)
-        targets = torch.from_numpy(self._labelled.targets[which][self._share(len(which))])
+        targets = torch.from_numpy(of_clip[self._share(len(clip))])
         if self._no_events is not None:
             silence_generator = np.random.default_rng((self._seed, _SILENCE, step))
-            made = self._no_events.noise.draw(self._no_events.rows, silence_generator)[self._share(len(which))]
+            made = self._no_events.noise.draw(self._no_events.rows, silence_generator)[self._share(len(clip))]
             frames[: len(made)] = made
             targets[: len(made)] = torch.from_numpy(self._no_events.target)
         return frames, targets
+
+    def _labelled_clips(self, step: int) -> tuple[Indices, NDArray[np.float32]]:
+        """Labelled clips of a step and what they teach: (batch,), (batch, node); those of other sources come last."""
+        own, others = self._batch_size - self._teaching_batch_size, self._teaching_batch_size
+        which = self._shuffled(step, own, len(self._labelled.indices), _LABELLED)
+        which_others = self._shuffled(step, others, len(self._teaching.indices), _TEACHING)
+        clip = np.concatenate([self._labelled.indices[which], self._teaching.indices[which_others]])
+        return clip, np.concatenate([self._labelled.targets[which], self._teaching.targets[which_others]])
 
     def _unlabelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
         generator = np.random.default_rng((self._seed, _UNLABELLED, step))

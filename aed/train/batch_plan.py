@@ -37,27 +37,23 @@ def plan_batches(
     place = {clip.clip_id: index for index, clip in enumerate(store.clips)}
     readable = tuple(clip for clip in clips.labelled if clip.clip_id in place)
     timed = strongly_labelled(recipe, readable)
-    with_time = set(timed)
-    labelled = tuple(clip for clip in readable if clip not in with_time)
-    coarse = tuple(clip for clip in clips.coarse if clip.clip_id in place)
-    targets = clip_targets(recipe, taxonomy, labelled) if labelled else np.zeros((0, taxonomy.num_nodes), np.float32)
-    if labelled and taxonomy.task == "multi":
-        targets = silence_untold(targets, told=clip_targets(recipe, taxonomy, readable))
-    if coarse:
-        targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
+    labelled = _labelled(recipe, taxonomy, clips, place)
+    teaching = tuple(clip for clip in clips.teaching if clip.clip_id in place)
     unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
-    if not labelled and not coarse and not timed:
+    if not len(labelled.indices) and not timed:
         raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
-    timed_size = _timed_batch_size(recipe, len(timed), len(targets))
+    timed_size = _timed_batch_size(recipe, len(timed), len(labelled.indices))
     sizes = recipe.optim.batch_size - timed_size, unlabelled_batch_size(recipe, len(unlabelled)), timed_size
     _check_shares(sizes, fabric.world_size)
     return StepBatches(
         store,
-        Labelled(_indices(place, (*labelled, *coarse)), targets),
+        labelled,
         np.asarray(unlabelled, dtype=np.int64),
         _indices(place, timed),
         num_frames=num_frames,
         batch_size=sizes[0],
+        teaching=Labelled(_indices(place, teaching), _targets(recipe, taxonomy, teaching)),
+        teaching_batch_size=_teaching_batch_size(recipe, len(teaching)),
         unlabelled_batch_size=sizes[1],
         timed_batch_size=sizes[2],
         no_events=_no_events(recipe, taxonomy, num_frames),
@@ -67,6 +63,27 @@ def plan_batches(
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
+
+
+def _labelled(recipe: Recipe, taxonomy: Taxonomy, clips: FoldClips, place: dict[str, int]) -> Labelled:
+    """Clips that teach by labels of their own, or by those of their supercategory; not those whose labels say when."""
+    readable, coarse = (
+        tuple(clip for clip in each if clip.clip_id in place) for each in (clips.labelled, clips.coarse)
+    )
+    with_time = set(strongly_labelled(recipe, readable))
+    labelled = tuple(clip for clip in readable if clip not in with_time)
+    targets = _targets(recipe, taxonomy, labelled)
+    if taxonomy.task == "multi":
+        targets = silence_untold(targets, told=_targets(recipe, taxonomy, readable))
+    if coarse:
+        targets = np.concatenate([targets, coarse_targets(recipe, taxonomy, coarse)])
+    return Labelled(_indices(place, (*labelled, *coarse)), targets)
+
+
+def _targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> NDArray[np.float32]:
+    if not clips:
+        return np.zeros((0, taxonomy.num_nodes), np.float32)
+    return clip_targets(recipe, taxonomy, clips)
 
 
 def _indices(place: dict[str, int], clips: tuple[Clip, ...]) -> NDArray[np.int64]:
@@ -80,6 +97,11 @@ def _timed_batch_size(recipe: Recipe, timed: int, others: int) -> int:
         return batch if timed else 0
     share = recipe.data.strong_share or timed / (timed + others)
     return min(max(1, round(share * batch)), batch - 1)
+
+
+def _teaching_batch_size(recipe: Recipe, teaching: int) -> int:
+    """Clips of the teaching sources among the labelled ones of a step."""
+    return round((recipe.data.teaching_share or 0.0) * recipe.optim.batch_size) if teaching else 0
 
 
 def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:

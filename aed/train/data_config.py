@@ -96,6 +96,10 @@ class DataConfig(Settings):
             sounds made by formula. `strong:<path>` may stand here too.
         strong_share: Share of each batch's labelled clips that are pieces of strongly labelled recordings; by default
             as large as their share of the clips.
+        teaching_sources: Known data sets that are never held out and teach what their labels say of the tree that the
+            other sources make: a leaf, or only a supercategory. Clips whose labels say nothing of it, or name several
+            branches, are left out (single label only).
+        teaching_share: Share of each batch's labelled clips that are of these.
         unlisted: `absent`: what a clip's labels do not name counts as absent in all sources, unless it is related to
             what they name. Without it each label map decides; see `LabelMap.unlisted`.
         folds: `official`, `none` (train on everything) or folds by content group.
@@ -114,6 +118,8 @@ class DataConfig(Settings):
     label_map: str | None = None
     labelled_sources: tuple[str, ...] | None = None
     strong_share: float | None = Field(None, gt=0, lt=1)
+    teaching_sources: tuple[str, ...] | None = None
+    teaching_share: float | None = Field(None, gt=0, lt=1)
     unlisted: Literal["absent"] | None = None
     folds: Literal["official", "none"] | GroupFolds = "official"
     labels_percent: int = Field(100, ge=1, le=100)
@@ -144,6 +150,12 @@ class DataConfig(Settings):
                 f"the label budget {self.label_budget} is for clips' labels, but {self.strong_sources[0]} is strongly "
                 "labelled: remove one"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _teaching_share_of_something(self) -> DataConfig:
+        if bool(self.teaching_sources) != (self.teaching_share is not None):
+            raise ValueError("data.teaching_sources and data.teaching_share belong together: give both or none")
         return self
 
     @property

@@ -13,7 +13,7 @@ from aed.data.registry import dataset_spec
 from aed.data.source import known_info, load_source
 from aed.data.splits import Fold, group_folds, official_folds, official_or_group_folds, seeded_order
 from aed.errors import ConfigError, DataError
-from aed.train.labels import left_out_labels, source_clips
+from aed.train.labels import clips_that_say_something, left_out_labels, source_clips
 from aed.train.recipe import Recipe
 
 
@@ -26,6 +26,7 @@ class FoldClips:
         training: All clips that teach in any way: training clips and those of the further sources.
         labelled: Training clips whose labels may be used.
         coarse: Training clips of whose label only the supercategory may be used.
+        teaching: Clips of the teaching sources: they teach by their labels, in every fold, and no budget counts them.
         unlabelled: Clips that teach by consistency, where the recipe has it: see `ConsistencyConfig.pool`.
         test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
         left_out: Clips that neither teach nor are tested on: those that share a content group with the held-out ones,
@@ -39,6 +40,7 @@ class FoldClips:
     unlabelled: tuple[Clip, ...]
     test: tuple[Clip, ...]
     left_out: tuple[Clip, ...]
+    teaching: tuple[Clip, ...] = ()
 
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
@@ -55,10 +57,12 @@ class SourceClips:
     Attributes:
         own: Those of the labelled sources, and of those that are only tested on.
         further: Those of the further, unlabelled sources.
+        teaching: Those of the teaching sources.
     """
 
     own: tuple[Clip, ...]
     further: tuple[Clip, ...]
+    teaching: tuple[Clip, ...] = ()
 
 
 def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
@@ -67,8 +71,11 @@ def load_clips(recipe: Recipe, root: Path | None) -> SourceClips:
     Raises:
         DataError: A source is missing or empty.
     """
-    further = [clip for source in recipe.data.unlabelled_sources for clip in load_source(source, root).clips]
-    return SourceClips(source_clips(recipe, root), tuple(further))
+    further, teaching = (
+        tuple(clip for source in sources for clip in load_source(source, root).clips)
+        for sources in (recipe.data.unlabelled_sources, recipe.data.teaching_sources or ())
+    )
+    return SourceClips(source_clips(recipe, root), further, teaching)
 
 
 def source_infos(recipe: Recipe, root: Path | None) -> tuple[DatasetInfo, ...]:
@@ -82,7 +89,8 @@ def missing_notes(recipe: Recipe, root: Path | None) -> list[str]:
 
 
 def _every_source(recipe: Recipe) -> tuple[str, ...]:
-    return (*recipe.data.every_labelled_source, *recipe.data.unlabelled_sources)
+    data = recipe.data
+    return (*data.every_labelled_source, *(data.teaching_sources or ()), *data.unlabelled_sources)
 
 
 def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: SourceClips | None = None) -> FoldClips:
@@ -116,12 +124,14 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
     coarse = _coarse_clips(recipe, fold, _others(_with_labels(train), labelled))
     found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled, coarse)
     found = replace(found, left_out=(*found.left_out, *silenced, *_others(held_out, test)))
+    found = _with_teaching(found, recipe, clips)
     if (inner := recipe.data.inner) is None:
         return found
     recorded = _others(found.labelled, _made(found.labelled))
     part = group_folds(recorded, inner.parts, inner.seed)[inner.part - 1].test
     inside = _without_groups_of(part, recipe, fold, found.training, found.labelled, found.coarse)
-    return replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
+    inside = replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
+    return _with_teaching(inside, recipe, replace(clips, teaching=found.teaching))
 
 
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
@@ -179,6 +189,15 @@ def _without_groups_of(
         test=test,
         left_out=tuple(clip for clip in training if not is_apart(clip) and clip not in tested),
     )
+
+
+def _with_teaching(found: FoldClips, recipe: Recipe, clips: SourceClips) -> FoldClips:
+    """Add those clips of the teaching sources that say something and share no content group with a held-out clip."""
+    if not clips.teaching:
+        return found
+    held_out = {clip.group for clip in found.test}
+    apart = tuple(clip for clip in clips.teaching if clip.group not in held_out)
+    return replace(found, teaching=clips_that_say_something(recipe, apart, clips.own))
 
 
 def _consistency_clips(recipe: Recipe, training: tuple[Clip, ...], labelled: tuple[Clip, ...]) -> tuple[Clip, ...]:

@@ -91,7 +91,7 @@ def _stated_label_map(recipe: Recipe, dataset: str) -> LabelMap:
     for source in filter(is_strong, data.every_labelled_source):
         if known_info(source).dataset == dataset:
             return _strong_label_map(recipe, source, ontology)
-    for source in (*(data.labelled_sources or ()), *(data.test_sources or ())):
+    for source in (*(data.labelled_sources or ()), *(data.test_sources or ()), *(data.teaching_sources or ())):
         info = known_info(source)
         if info.dataset == dataset:
             assert info.label_map is not None, "every known data set has a label map"
@@ -212,16 +212,43 @@ def coarse_targets(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) 
     return np.eye(taxonomy.num_nodes, dtype=np.float32)[above]
 
 
+def left_out_leaves(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[int]:
+    """Leaves of the recipe's tree that training is not to hear.
+
+    Args:
+        recipe: Says which.
+        clips: Of its sources that make the tree.
+    """
+    if (leave_out := recipe.data.leave_out) is None:
+        return frozenset()
+    groups = leave_out_groups(_taxonomy(recipe, recipe_label_maps(recipe, clips)), leave_out.groups)
+    return frozenset(np.flatnonzero(groups == leave_out.group).tolist())
+
+
 def left_out_labels(recipe: Recipe, clips: tuple[Clip, ...]) -> frozenset[str]:
     """Labels of the leaves that training is not to hear."""
-    if (leave_out := recipe.data.leave_out) is None:
+    if not (leaves := left_out_leaves(recipe, clips)):
         return frozenset()
     label_maps, ontology = recipe_label_maps(recipe, clips), recipe_ontology(recipe)
     taxonomy = _taxonomy(recipe, label_maps)
-    groups = leave_out_groups(taxonomy, leave_out.groups)
-    leaf_of = {
-        label: clip_target_node(taxonomy, label_map, (label,), ontology)
+    return frozenset(
+        label
         for label_map in label_maps.values()
         for label in label_map.labels
-    }
-    return frozenset(label for label, leaf in leaf_of.items() if leaf is not None and groups[leaf] == leave_out.group)
+        if clip_target_node(taxonomy, label_map, (label,), ontology) in leaves
+    )
+
+
+def clips_that_say_something(recipe: Recipe, clips: tuple[Clip, ...], tree_clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """Those of the clips whose labels name a node of the recipe's tree, one that training may hear.
+
+    Args:
+        recipe: Says what labels mean.
+        clips: Of its teaching sources.
+        tree_clips: Of its sources that make the tree.
+    """
+    taxonomy, ontology = _taxonomy(recipe, recipe_label_maps(recipe, tree_clips)), recipe_ontology(recipe)
+    maps = {dataset: whole_label_map(recipe, dataset) for dataset in {clip.dataset for clip in clips}}
+    silenced = left_out_leaves(recipe, tree_clips)
+    nodes = [clip_target_node(taxonomy, maps[clip.dataset], clip.labels, ontology) for clip in clips]
+    return tuple(clip for clip, node in zip(clips, nodes, strict=True) if node is not None and node not in silenced)

@@ -139,6 +139,7 @@ class Recipe(Settings):
             for key, value in (
                 *(("label_loss", self.label_loss), ("data.coarse", self.data.coarse)),
                 *(("data.leave_out", self.data.leave_out), ("consistency.align", self._aligns)),
+                ("data.teaching_sources", self.data.teaching_sources),
             ):
                 if value:
                     raise ValueError(f"{key} is there, but it is for single-label trees only: remove it")

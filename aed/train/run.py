@@ -162,6 +162,7 @@ def _what_was_trained(recipe: Recipe, clips: FoldClips, pretraining_clips: int) 
         "labelled_clips": len(clips.labelled),
         "strongly_labelled_clips": len(strongly_labelled(recipe, clips.labelled)),
         "coarse_clips": len(clips.coarse),
+        "teaching_clips": len(clips.teaching),
         "unlabelled_clips": len(clips.training if recipe.pretrain else clips.unlabelled),
         "forward_clips": recipe.optim.steps * _forward_clips_per_step(recipe, clips) + pretraining_clips,
     }
@@ -210,6 +211,8 @@ def _clips_to_store(recipe: Recipe, clips: FoldClips) -> tuple[Clip, ...]:
     """All clips of the sources that teach, held-out ones too, so that every fold shares one store."""
     never = never_teaching(recipe)
     unique = {
-        clip.clip_id: clip for clip in (*clips.training, *clips.left_out, *clips.test) if clip.dataset not in never
+        clip.clip_id: clip
+        for clip in (*clips.training, *clips.teaching, *clips.left_out, *clips.test)
+        if clip.dataset not in never
     }
     return tuple(sorted(unique.values(), key=lambda clip: clip.clip_id))

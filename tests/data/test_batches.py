@@ -57,6 +57,8 @@ def made_batches(
     *,
     views: int = 0,
     batch_size: int = 4,
+    teaching: int = 0,
+    teaching_batch_size: int = 0,
     unlabelled_batch_size: int = 0,
     timed_batch_size: int = 0,
     made_rows: int = 0,
@@ -65,16 +67,20 @@ def made_batches(
     rank: int = 0,
     world_size: int = 1,
 ) -> StepBatches:
-    """All clips are labelled, clip i as node i % 3, and all are unlabelled and timed too."""
+    """All clips but the last, which are of teaching sources, are labelled, clip i as node i % 3; and all are unlabelled
+    and timed too."""
     indices = np.arange(len(lengths))
+    own, others = np.split(indices, [len(lengths) - teaching])
     noise = MadeNoise(FEATURES, NUM_FRAMES, seed)
     return StepBatches(
         cast(FrameStore, MadeStore(lengths, views)),
-        Labelled(indices, np.eye(NUM_NODES, dtype=np.float32)[indices % 3]),
+        Labelled(own, np.eye(NUM_NODES, dtype=np.float32)[own % 3]),
         indices,
         indices,
         num_frames=NUM_FRAMES,
         batch_size=batch_size,
+        teaching=Labelled(others, np.eye(NUM_NODES, dtype=np.float32)[others % 3]),
+        teaching_batch_size=teaching_batch_size,
         unlabelled_batch_size=unlabelled_batch_size,
         timed_batch_size=timed_batch_size,
         no_events=NoEvents(made_rows, NONE_TARGET, noise) if made_rows else None,
@@ -124,6 +130,18 @@ def test_the_unlabelled_clips_do_not_disturb_the_labelled_ones() -> None:
         alone = made_batches([80] * 9, strong=DISTORTED, views=3)[step]
         assert torch.equal(with_them[step].frames, alone.frames)
         assert torch.equal(with_them[step].targets, alone.targets)
+
+
+def test_clips_of_teaching_sources_have_their_share_of_each_step() -> None:
+    batches = made_batches([50] * 9, teaching=4, teaching_batch_size=3, batch_size=5)
+    seen: list[int] = []
+    for step in range(8):
+        batch = batches[step]
+        clips = clips_of(batch.frames)
+        assert batch.targets.argmax(dim=1).tolist() == [clip % 3 for clip in clips]
+        assert [clip < 5 for clip in clips] == [True, True, False, False, False]
+        seen += clips
+    assert [seen.count(clip) for clip in range(5, 9)] == [6] * 4, "24 rows, each of the four as often"
 
 
 @settings(max_examples=40)
@@ -254,6 +272,8 @@ def test_workers_make_the_batches_of_the_main_process(tmp_path: Path) -> None:
         np.arange(5),
         num_frames=NUM_FRAMES,
         batch_size=4,
+        teaching=Labelled(np.arange(0), np.zeros((0, NUM_NODES), dtype=np.float32)),
+        teaching_batch_size=0,
         unlabelled_batch_size=3,
         timed_batch_size=2,
         no_events=NoEvents(1, NONE_TARGET, MadeNoise(FEATURES, NUM_FRAMES, 0)),

@@ -16,8 +16,8 @@ from aed.data.label_budget import BudgetRule, read_label_budget, write_label_bud
 from aed.data.source import load_source
 from aed.data.splits import official_folds
 from aed.errors import ConfigError, DataError, OntologyError
-from aed.train.dataset import fold_clips, recipe_folds
-from aed.train.labels import clip_targets, coarse_targets, recipe_taxonomy
+from aed.train.dataset import fold_clips, load_clips, recipe_folds
+from aed.train.labels import clip_targets, coarse_targets, left_out_labels, recipe_taxonomy
 from tests.tiny_corpus import (
     GLASS,
     LABELS,
@@ -25,6 +25,7 @@ from tests.tiny_corpus import (
     SHATTER,
     SIREN,
     tiny_recipe,
+    write_audioset,
     write_clip,
     write_corpus,
     write_esc50,
@@ -315,6 +316,40 @@ def test_several_sources_teach_what_each_is_sure_of(manifest: Path, tmp_path: Pa
     targets = clip_targets(weaker, taxonomy, clips.labelled)
     of_label = {clip.labels[0]: row for clip, row in zip(clips.labelled, targets, strict=True)}
     assert (of_label["dog"][animal], of_label["rain"][animal]) == (1, 0)
+
+
+def test_other_sources_teach_what_their_labels_say_of_the_tree(manifest: Path, tmp_path: Path) -> None:
+    write_audioset(tmp_path)
+    beside = ("data.teaching_sources=[audioset]", "data.teaching_share=0.25")
+    alone, recipe = tiny_recipe(manifest), tiny_recipe(manifest, *beside)
+    taxonomy = recipe_taxonomy(recipe, tmp_path)
+    assert taxonomy.digest == recipe_taxonomy(alone, None).digest, "they add nothing to the tree"
+    clips, without = fold_clips(recipe, 1, tmp_path), fold_clips(alone, 1, None)
+    assert (clips.labelled, clips.test, clips.unlabelled) == (without.labelled, without.test, without.unlabelled)
+    targets = clip_targets(recipe, taxonomy, clips.teaching).argmax(axis=1)
+    names = {clip.labels: taxonomy.nodes[node].name for clip, node in zip(clips.teaching, targets, strict=True)}
+    assert {"+".join(labels): name for labels, name in names.items()} == {
+        SIREN: "Siren",
+        f"{SIREN}+{GLASS}": "Siren",
+        GLASS: "None of these",
+        f"{GLASS}+{SHATTER}": "None of these",
+    }
+    assert fold_clips(recipe, 2, tmp_path).teaching == clips.teaching, "they are never held out"
+    without_siren = tiny_recipe(manifest, *beside, "data.leave_out={group: 2, groups: 2}")
+    assert "siren" in left_out_labels(without_siren, load_clips(without_siren, tmp_path).own), "the case that is meant"
+    heard = fold_clips(without_siren, 1, tmp_path).teaching
+    assert heard
+    assert not [clip for clip in heard if SIREN in clip.labels]
+
+
+def test_other_sources_teach_nothing_of_held_out_content(manifest: Path, tmp_path: Path) -> None:
+    write_audioset(tmp_path)
+    copy = write_corpus(tmp_path / "own")
+    regrouped(copy, lambda number: "audioset:video000000" if number == 1 else f"g{number}")
+    recipe = tiny_recipe(copy, "data.teaching_sources=[audioset]", "data.teaching_share=0.25")
+    groups = [{clip.group for clip in fold_clips(recipe, fold, tmp_path).teaching} for fold in (1, 2)]
+    assert [len(of_fold) for of_fold in groups] == [10, 9]
+    assert "audioset:video000000" in groups[0] - groups[1]
 
 
 def test_sounds_made_by_formula_teach_in_every_fold_and_are_never_held_out(

@@ -145,14 +145,22 @@ def test_what_several_labels_would_ignore_is_refused(key: str, path: Path) -> No
     [
         *("label_loss={depth_decay: 0.5}", "data.coarse={percent: 20}", "data.leave_out={group: 1}"),
         "consistency={align: true}",
+        "data.teaching_sources=[sesa] data.teaching_share=0.25",
     ],
 )
 def test_what_is_for_single_labels(setting: str, path: Path) -> None:
-    multi = ["taxonomy={task: multi, none_of_these: false}", "consistency=null", setting]
+    settings = [setting] if "{" in setting else setting.split()
+    multi = ["taxonomy={task: multi, none_of_these: false}", "consistency=null", *settings]
     key = setting.partition("=")[0]
     with pytest.raises(ConfigError, match=f"{key}.* is there, but it is for single-label trees only: remove it"):
         load_recipe(path, multi)
-    load_recipe(path, [setting])
+    load_recipe(path, settings)
+
+
+@pytest.mark.parametrize("setting", ["data.teaching_sources=[sesa]", "data.teaching_share=0.25"])
+def test_sources_that_teach_have_a_share(setting: str, path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.teaching_sources and data\.teaching_share belong together"):
+        load_recipe(path, [setting])
 
 
 def test_leave_out_names_one_of_the_groups(path: Path) -> None:
