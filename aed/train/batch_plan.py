@@ -100,8 +100,11 @@ def _timed_batch_size(recipe: Recipe, timed: int, others: int) -> int:
 
 
 def _teaching_batch_size(recipe: Recipe, teaching: int) -> int:
-    """Clips of the teaching sources among the labelled ones of a step."""
-    return round((recipe.data.teaching_share or 0.0) * recipe.optim.batch_size) if teaching else 0
+    """Clips of the teaching sources among the labelled ones of a step: their share, but one at least of either."""
+    if not teaching or recipe.data.teaching_share is None:
+        return 0
+    batch = recipe.optim.batch_size
+    return min(max(1, round(recipe.data.teaching_share * batch)), batch - 1)
 
 
 def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:
