@@ -124,8 +124,9 @@ def describe_start(parameters: int, clips: FoldClips, taxonomy: Taxonomy) -> str
     """One line on what is trained."""
     held_out = f"fold {clips.fold} held out ({len(clips.test)} clips)" if clips.fold is not None else "nothing held out"
     left_out = f", {len(clips.left_out)} left out that share its content" if clips.left_out else ""
+    teaching = f"{len(clips.teaching)} of other sources, " if clips.teaching else ""
     return (
-        f"{parameters:,} parameters, {taxonomy.num_nodes} nodes, {len(clips.labelled)} labelled clips, "
+        f"{parameters:,} parameters, {taxonomy.num_nodes} nodes, {len(clips.labelled)} labelled clips, {teaching}"
         f"{len(clips.unlabelled)} for consistency, {held_out}{left_out}"
     )
 

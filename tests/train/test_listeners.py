@@ -50,6 +50,8 @@ def test_lines_say_step_losses_and_time_left(manifest: Path, monkeypatch: pytest
     assert lines[:2] == ["decoding 1/12", "decoding 12/12"]
     assert lines[2].startswith("1,234 parameters, ")
     assert "6 labelled clips, 6 for consistency, fold 1 held out (6 clips)" in lines[2]
+    with_others = describe_start(1234, replace(clips, teaching=clips.test), taxonomy)
+    assert "6 labelled clips, 6 of other sources, 6 for consistency" in with_others
     assert "step 10/100  label 0.500  loss 0.750  1 min 30 s left" in lines
     assert lines[-1] == "step 100/100  label 0.500  loss 0.750  0 s left"
     assert len(lines) == 3 + 100 // 5
