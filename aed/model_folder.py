@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from aed.errors import ModelError, OntologyError
+from aed.json_object import read_json_object
 from aed.ontology.taxonomy import Taxonomy
 from aed.resources import MODEL_CONFIG_NAME
 from aed.storage import atomic_path, sync
@@ -152,16 +153,11 @@ def read_weights(folder: Path, taxonomy: Taxonomy, like: Mapping[str, Tensor]) -
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path, ModelError, "copy the folder again or train anew")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(
             f"{path.parent} is not a model folder: {path.name} is missing; train one with 'aed train'"
         ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({error}); copy the folder again or train anew") from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(raw).__name__}")
-    return raw
 
 
 def _read_taxonomy(path: Path) -> Taxonomy:

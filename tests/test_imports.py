@@ -19,7 +19,10 @@ PACKAGE = Path(aed.__file__).resolve().parent
 # The house, from the ground up: a module may import from lower floors and from its own package, never from above
 # nor from the other packages of its own floor. The longest matching name counts.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("aed.errors", "aed.settings", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing", "aed.yaml_lines"),
+    (
+        *("aed.errors", "aed.settings", "aed.timebase", "aed.resources", "aed.storage", "aed.drawing"),
+        *("aed.yaml_lines", "aed.json_object"),
+    ),
     ("aed.audio", "aed.ontology"),
     ("aed.encoder", "aed.tree", "aed.features", "aed.model_folder", "aed.scorer.protocol", "aed.hub"),
     ("aed.model",),
@@ -40,6 +43,7 @@ NEIGHBOURS = {
     ("aed.drawing", "aed.errors"),
     ("aed.drawing", "aed.storage"),
     ("aed.yaml_lines", "aed.errors"),
+    ("aed.json_object", "aed.errors"),
 }
 # `import aed` offers what `api` holds, lazily: the package itself stands outside the house.
 FACADE = "aed"

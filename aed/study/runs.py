@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aed.errors import ModelError, OntologyError
+from aed.json_object import read_json_object
 from aed.ontology.taxonomy import Taxonomy
 
 RUN_FILE, TAXONOMY_FILE = "run.json", "taxonomy.json"
@@ -119,11 +119,6 @@ def _fold_folders(folder: Path) -> list[tuple[int, Path]]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return read_json_object(path, ModelError, "train the run again")
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelError(f"{path} is missing: {path.parent} is no finished run; train it with 'aed train'") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({error}); train the run again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(content).__name__}; train the run again")
-    return content

@@ -27,6 +27,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from aed.errors import ConfigError
+from aed.json_object import read_json_object
 from aed.storage import write_atomic
 from aed.study.grid import Cell, Grid, is_same_recipe
 from aed.study.ledger import ledger_path
@@ -270,11 +271,6 @@ def _identity(result: CellResult) -> tuple[str, str, str, str, int, int, int]:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path, ConfigError, "remove it and run the study again")
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ConfigError(f"{path}: cannot be read as JSON ({error}); remove it and run the study again") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected a JSON object; remove it and run the study again")
-    return content

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from aed.data.frames import FrameStore
 from aed.data.records import Clip
 from aed.errors import ConfigError, ModelError
+from aed.json_object import read_json_object
 from aed.model import count_parameters
 from aed.ontology.taxonomy import Taxonomy
 from aed.storage import write_atomic
@@ -198,11 +199,8 @@ def check_folder(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path}: cannot be read as JSON ({error}); delete it and train with --resume") from error
-    if not isinstance(record, dict) or not {"recipe_hash", "seconds", "steps", "skipped"} <= record.keys():
+    record = read_json_object(path, ModelError, "delete it and train with --resume")
+    if not {"recipe_hash", "seconds", "steps", "skipped"} <= record.keys():
         raise ModelError(f"{path}: not the record of a run; delete it and train with --resume")
     return record
 
