@@ -16,6 +16,7 @@ from aed.audio.resample import Resampler
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.event import Event
 from aed.detect.health import Complaint, HealthEvent, HealthMonitor
+from aed.detect.samples import one_channel
 from aed.errors import AudioError
 from aed.scorer.protocol import Scorer
 from aed.timebase import samples_from_seconds, seconds_from_samples
@@ -215,11 +216,7 @@ def without_nan(samples: np.ndarray) -> np.ndarray:
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:
-    samples = np.asarray(samples)
-    if samples.ndim != 1:
-        raise AudioError(
-            f"expected samples of one channel, shape (samples,), got {samples.shape}; average the channels"
-        )
+    samples = one_channel(samples)
     if not np.issubdtype(samples.dtype, np.floating):
         raise AudioError(
             f"samples are {samples.dtype}: expected floats in [-1, 1]; divide integers by their full scale "

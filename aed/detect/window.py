@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aed.errors import AudioError
+from aed.detect.samples import finite_channel
 from aed.scorer.protocol import BlockLayout
-from aed.timebase import seconds_from_samples
 
 
 class BlockReader:
@@ -45,7 +44,7 @@ class BlockReader:
         """
         if self._finished:
             raise RuntimeError("this stream was flushed: start a new reader for another one")
-        samples = self._checked(samples)
+        samples = finite_channel(samples, self._num_samples, self._layout.rate_hz)
         self._num_samples += len(samples)
         self._pending = np.concatenate([self._pending, samples])
         return self._take_complete()
@@ -73,18 +72,3 @@ class BlockReader:
         return np.lib.stride_tricks.sliding_window_view(samples, layout.block_samples)[
             : count * layout.advance_samples : layout.advance_samples
         ]
-
-    def _checked(self, samples: np.ndarray) -> np.ndarray:
-        samples = np.asarray(samples, dtype=np.float32)
-        if samples.ndim != 1:
-            raise AudioError(
-                f"expected samples of one channel, shape (samples,), got {samples.shape}; average the channels"
-            )
-        finite = np.isfinite(samples)
-        if not finite.all():
-            at = self._num_samples + int(np.argmin(finite))
-            seconds = seconds_from_samples(at, self._layout.rate_hz)
-            raise AudioError(
-                f"the sample at {seconds:.3f} s is NaN or infinite: expected numbers; repair the recording"
-            )
-        return samples

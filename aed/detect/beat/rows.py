@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from aed.errors import AudioError, ConfigError
+from aed.detect.samples import finite_channel
+from aed.errors import ConfigError
 from aed.timebase import samples_from_seconds, seconds_from_samples
 
 Rows = npt.NDArray[np.float32]
@@ -88,7 +89,7 @@ class ToneRows:
         """
         if self._finished:
             raise RuntimeError("this stream was flushed: start a new decoder for another one")
-        self._pending = np.concatenate([self._pending, self._checked(samples)])
+        self._pending = np.concatenate([self._pending, finite_channel(samples, self._num_samples, self.rate_hz)])
         self._num_samples += len(samples)
         blocks, start = [], 0
         needed = self.block_samples - self._hop_samples + self._frame_samples
@@ -126,18 +127,6 @@ class ToneRows:
         levels: Rows = np.log(product)
         levels *= np.float32(10.0 / np.log(10.0) / FRAMES_PER_ROW)
         return levels
-
-    def _checked(self, samples: np.ndarray) -> npt.NDArray[np.float32]:
-        samples = np.asarray(samples, dtype=np.float32)
-        if samples.ndim != 1:
-            raise AudioError(
-                f"expected samples of one channel, shape (samples,), got {samples.shape}; average the channels"
-            )
-        finite = np.isfinite(samples)
-        if not finite.all():
-            at = seconds_from_samples(self._num_samples + int(np.argmin(finite)), self.rate_hz)
-            raise AudioError(f"the sample at {at:.3f} s is NaN or infinite: expected numbers; repair the recording")
-        return samples
 
 
 class RowHistory:
