@@ -182,9 +182,10 @@ def _described(made: Scape, folder: Path) -> Iterator[str]:
     )
     yield f"  unused: {summary.unused_background_minutes:.1f} minutes of background, {summary.unused_events} events"
     for label in summary.labels:
-        unsure = f"; {label.unsure_minutes:.1f} minutes of background unchecked for it" if label.unsure_minutes else ""
+        minutes = label.unchecked_minutes
+        unchecked = f"; {minutes:.1f} minutes of background unchecked for it" if minutes else ""
         yield (
-            f"  {label.label}: {label.events} events from {label.sources} of {label.sources_in_part} sources{unsure}"
+            f"  {label.label}: {label.events} events from {label.sources} of {label.sources_in_part} sources{unchecked}"
         )
     for source, count in summary.left_out.items():
         yield f"  left out of {source}: {count} clips with several labels, or without a concept"

@@ -125,7 +125,7 @@ def write_scape(scape: Scape, folder: Path, progress: Progress | None = None) ->
             name = scene_name(scape.config, plan.number, snr_db)
             _write_flac(temporary / AUDIO_FOLDER / name, wave, scape.config.rate_hz)
             truth += _truth_rows(plan, name, scape.config.rate_hz)
-            sources += _source_rows(plan, name, snr_db, scape.config)
+            sources += _source_rows(plan, name, snr_db, scape)
             durations.append((name, seconds_from_samples(plan.samples, scape.config.rate_hz)))
             if progress:
                 progress("mixing scenes", done, len(scape.plans) * len(scape.config.snr_db))
@@ -200,7 +200,8 @@ def _truth_rows(plan: ScenePlan, name: str, rate_hz: int) -> Iterator[TruthRow]:
         yield TruthRow(name)
 
 
-def _source_rows(plan: ScenePlan, name: str, snr_db: float, config: ScapeConfig) -> Iterator[SourceRow]:
+def _source_rows(plan: ScenePlan, name: str, snr_db: float, scape: Scape) -> Iterator[SourceRow]:
+    config = scape.config
     for kind, places in ((EVENT, plan.events), (BACKGROUND, plan.backgrounds)):
         for placed in places:
             source, stretch = placed.piece.source, placed.piece.stretch
@@ -215,6 +216,7 @@ def _source_rows(plan: ScenePlan, name: str, snr_db: float, config: ScapeConfig)
                 clip_onset=seconds_from_samples(stretch.start_samples, config.rate_hz),
                 clip_offset=seconds_from_samples(stretch.stop_samples, config.rate_hz),
                 group=source.clip.group if source else NOISE,
+                unchecked=scape.clips.unchecked_in(source) if kind == BACKGROUND else (),
             )
 
 

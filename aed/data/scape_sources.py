@@ -45,14 +45,18 @@ class ScapeClips:
         backgrounds: Clips of backgrounds; none where they are made by formula.
         fold_of_group: Fold of each content group, from 1.
         left_out: Clips of several labels or without a concept, which cannot be an event; by source.
-        unsure: Background clip id -> names of the event concepts that it is not known to be free of.
+        unchecked: Background clip id -> names of the event concepts that it is not known to be free of.
     """
 
     events: tuple[ScapeClip, ...]
     backgrounds: tuple[ScapeClip, ...]
     fold_of_group: dict[str, int]
     left_out: dict[str, int]
-    unsure: dict[str, tuple[str, ...]]
+    unchecked: dict[str, tuple[str, ...]]
+
+    def unchecked_in(self, source: ScapeClip | None) -> tuple[str, ...]:
+        """Names of the event concepts that a background is not known to be free of; none for noise by formula."""
+        return () if source is None else self.unchecked.get(source.clip.clip_id, ())
 
     def of_part(self, part: Part, fold: int) -> ScapeClips:
         """Return the clips of one side of a fold; a test part holds one recording of each content group."""
@@ -80,7 +84,7 @@ def load_scape_clips(config: ScapeConfig, root: Path | None = None, folds: dict[
         OntologyError: A label means nothing that is known.
     """
     ontology, all_clips, left_out = load_ontology(), {}, {}
-    events, backgrounds, unsure = [], [], {}
+    events, backgrounds, unchecked = [], [], {}
     for spec in config.sources:
         loaded, wanted, label_map = _load(spec, config, ontology, root)
         all_clips.update({clip.clip_id: clip for clip in loaded.clips})
@@ -94,12 +98,12 @@ def load_scape_clips(config: ScapeConfig, root: Path | None = None, folds: dict[
         for clip in (clip for clip in loaded.clips if set(clip.labels) & wanted):
             _refuse_event(clip, concepts, label_map, ontology)
             backgrounds.append(_background(clip, label_map, ontology))
-            unsure[clip.clip_id] = _not_known_absent(concepts, label_map, ontology)
+            unchecked[clip.clip_id] = _not_known_absent(concepts, label_map, ontology)
     _check_roles(events, backgrounds)
     if folds is None:
         folds = fold_of_groups(all_clips.values(), config)
         folds = _inner_folds(all_clips.values(), folds, config) if config.inner is not None else folds
-    return ScapeClips(_unique(events), _unique(backgrounds), folds, left_out, unsure)
+    return ScapeClips(_unique(events), _unique(backgrounds), folds, left_out, unchecked)
 
 
 def fold_of_groups(clips: Iterable[Clip], config: ScapeConfig) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aed.data.scape_config import ScapeConfig
-from aed.data.scape_plan import Piece, PlacedPiece, ScenePlan
+from aed.data.scape_plan import Piece, ScenePlan
 from aed.data.scape_sources import ScapeClip, ScapeClips
 from aed.data.waveforms import WaveformStore
 from aed.timebase import seconds_from_samples
@@ -24,7 +24,7 @@ class LabelSummary:
         clips: Clips that they come from.
         sources: Content groups that they come from: distinct sources.
         sources_in_part: Content groups that this side of the fold has of it.
-        unsure_minutes: Minutes of background at each ratio that nobody has checked for it.
+        unchecked_minutes: Minutes of background at each ratio that nobody has checked for it.
     """
 
     label: str
@@ -32,7 +32,7 @@ class LabelSummary:
     clips: int
     sources: int
     sources_in_part: int
-    unsure_minutes: float
+    unchecked_minutes: float
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def _label_summaries(clips: ScapeClips, plans: Sequence[ScenePlan], minutes: Any
     for event in (event for plan in plans for event in plan.events):
         assert event.piece.source is not None
         placed[str(event.piece.source.name)].append(event.piece.source)
-    unsure: dict[str, int] = defaultdict(int)
+    unchecked: dict[str, int] = defaultdict(int)
     for background in (background for plan in plans for background in plan.backgrounds):
-        for name in _unsure_of(background, clips):
-            unsure[name] += background.piece.samples
+        for name in clips.unchecked_in(background.piece.source):
+            unchecked[name] += background.piece.samples
     return tuple(
         LabelSummary(
             label=name,
@@ -130,15 +130,10 @@ def _label_summaries(clips: ScapeClips, plans: Sequence[ScenePlan], minutes: Any
             clips=len({each.clip.clip_id for each in placed[name]}),
             sources=len({each.clip.group for each in placed[name]}),
             sources_in_part=len(in_part[name]),
-            unsure_minutes=minutes(unsure[name]),
+            unchecked_minutes=minutes(unchecked[name]),
         )
         for name in sorted(in_part)
     )
-
-
-def _unsure_of(placed: PlacedPiece, clips: ScapeClips) -> tuple[str, ...]:
-    source = placed.piece.source
-    return () if source is None else clips.unsure[source.clip.clip_id]
 
 
 def _beginning(piece: Piece) -> tuple[str, int]:

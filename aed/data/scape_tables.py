@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from aed.data.table import read_table, write_table
 from aed.errors import ManifestError
@@ -23,6 +24,7 @@ TRUTH_FILE, DURATIONS_FILE, SOURCES_FILE = "truth.tsv", "durations.tsv", "source
 TRUTH_COLUMNS = ("filename", "onset", "offset", "event_label")
 DURATION_COLUMNS = ("filename", "duration")
 EVENT, BACKGROUND = "event", "background"
+_BETWEEN_NAMES = "; "
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class SourceRow:
         clip_onset: Where in the clip the stretch begins, in seconds.
         clip_offset: Where in the clip it ends.
         group: Content group of the clip.
+        unchecked: Names of the events' concepts that a background is not known to be free of.
     """
 
     filename: str
@@ -69,6 +72,7 @@ class SourceRow:
     clip_onset: float
     clip_offset: float
     group: str
+    unchecked: tuple[str, ...] = ()
 
 
 SOURCE_COLUMNS = tuple(field.name for field in fields(SourceRow))
@@ -153,8 +157,10 @@ def read_sources(path: Path) -> list[SourceRow]:
     numbers = ("onset", "offset", "snr_db", "clip_onset", "clip_offset")
     rows = []
     for row in read_table(path, SOURCE_COLUMNS):
-        values = {name: _number(path, row.line, row.cells, name) for name in numbers}
-        rows.append(SourceRow(**{name: values.get(name, row.cells[name]) for name in SOURCE_COLUMNS}))  # type: ignore[arg-type]
+        cells: dict[str, Any] = {name: row.cells[name] for name in SOURCE_COLUMNS}
+        cells |= {name: _number(path, row.line, row.cells, name) for name in numbers}
+        unchecked = tuple(filter(None, cells["unchecked"].split(_BETWEEN_NAMES)))
+        rows.append(SourceRow(**cells | {"unchecked": unchecked}))
     return rows
 
 
@@ -206,4 +212,6 @@ def _ms(seconds: float | None) -> str:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, tuple):
+        return _BETWEEN_NAMES.join(value)
     return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else value

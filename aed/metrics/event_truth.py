@@ -10,7 +10,7 @@ A labelled event says more than its own label, and less than everything:
    where there is none, nothing of the tree sounds.
 
 A sound of the background (such as rain) that a label names is no event to find, and no false alarm where it is found:
-on it everything that rules 1 and 2 speak of is unknown.
+on it everything that rules 1 and 2 speak of is unknown. So it is of what a background is not known to be free of.
 
 Events of one node that overlap or touch, also by way of nodes below it, are one event of it: a dog and a cat that sound
 together are one *Animal*. The same holds for what is detected.

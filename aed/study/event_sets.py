@@ -32,7 +32,7 @@ class Recording:
         path: The file.
         duration_seconds: Its length as a table tells it; None: as the file tells it.
         events: What is to be found in it.
-        backgrounds: What sounds in its background.
+        backgrounds: What sounds in its background, or may sound there.
         snr_db: Signal-to-noise ratio of its events; None where no table tells it.
         sources: Where its sounds come from; none where no table tells it.
     """
@@ -135,13 +135,19 @@ def _sources(path: Path) -> dict[str, list[SourceRow]]:
 
 
 def _recording(recording: StrongRecording, sources: Sequence[SourceRow]) -> Recording:
-    backgrounds = [row for row in sources if row.kind == BACKGROUND and row.label]
+    behind = [
+        LabelledEvent(row.onset, row.offset, name)
+        for row in sources
+        if row.kind == BACKGROUND
+        for name in (row.label, *row.unchecked)
+        if name
+    ]
     return Recording(
         name=recording.name,
         path=recording.path,
         duration_seconds=recording.duration_seconds,
         events=tuple(_event(row) for row in recording.events),
-        backgrounds=tuple(LabelledEvent(row.onset, row.offset, row.label) for row in backgrounds),
+        backgrounds=tuple(behind),
         snr_db=sources[0].snr_db if sources else None,
         sources=tuple(sources),
     )

@@ -239,9 +239,9 @@ def test_a_background_must_not_hold_an_event(sources: Path) -> None:
             plan_scape(config(sources, **changes))
         room.write_text(text.replace("b0.wav,room", "b0.wav,water"))
         scape = plan_scape(config(sources, **changes, fold=1))
-        unsure = {label.label: label.unsure_minutes for label in scape.summary.labels}
-        assert unsure["Dog"] == 0
-        assert unsure["Siren"] == pytest.approx(scape.summary.background_minutes, abs=0.02)
+        unchecked = {label.label: label.unchecked_minutes for label in scape.summary.labels}
+        assert unchecked["Dog"] == 0
+        assert unchecked["Siren"] == pytest.approx(scape.summary.background_minutes, abs=0.02)
     finally:
         room.write_text(text)
 
@@ -283,6 +283,8 @@ def test_what_is_written_can_be_read_and_is_true(sources: Path, tmp_path: Path) 
     events = {(row.filename, round(row.onset, 3), row.label) for row in rows if row.kind == "event"}
     assert events == {(row.filename, row.onset, row.event_label) for row in truth if row.event_label}
     assert {row.snr_db for row in rows} == {20.0, 10.0, 0.0}
+    behind = {row.unchecked for row in rows if row.kind == "background"}
+    assert behind == set(scape.clips.unchecked.values()) != {()}
     kept = json.loads((tmp_path / "out/scape.json").read_text())
     assert ScapeConfig.model_validate(kept["config"]) == scape.config
     assert kept["summary"] == json.loads(json.dumps(scape.summary.to_dict()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from aed.data.scape_tables import SourceRow, TruthRow, write_durations, write_sources, write_truth
+from aed.data.scape_tables import SourceRow, TruthRow, read_sources, write_durations, write_sources, write_truth
 from aed.detect.detector import DetectorConfig
 from aed.errors import DataError, ManifestError, ModelError
 from aed.ontology.label_map import LabelMap, LabelTarget
@@ -167,6 +168,17 @@ def test_what_sounds_in_the_background_is_no_false_alarm(tmp_path: Path) -> None
     assert evaluate_glass(folder) == 1
     (folder / "sources.csv").write_text(text.replace("a.wav,background,,", "a.wav,background,Glass,"))
     assert evaluate_glass(folder) == 0
+
+
+def test_what_a_background_may_hold_is_neither_a_false_alarm_nor_known_silence(tmp_path: Path) -> None:
+    folder = write_set(tmp_path, {"a": [(GLASS, None), (DOG, "Dog")]}, {"a": 0.0})
+    rows = read_sources(folder / "sources.csv")
+    for kind, count, silent_seconds in (("event", 1, 28), ("background", 0, 0)):
+        marked = [replace(row, unchecked=("Glass", "Cat") if row.kind == kind else ()) for row in rows]
+        write_sources(folder / "sources.csv", marked)
+        assert read_sources(folder / "sources.csv") == marked
+        alarms = node(evaluate(folder).conditions[0], "Glass", home_scorer().taxonomy).false_alarms
+        assert (alarms.count, alarms.exposure_seconds) == (count, pytest.approx(silent_seconds))
 
 
 def evaluate_glass(folder: Path) -> int:
