@@ -6,7 +6,7 @@ number n' of leaf labels alone, read off that method's own curve of accuracy aga
     worth = (n' - n) / m                                                                                          (1)
 
 The curve is made never to fall (isotonic regression) and is a straight line between two budgets over the logarithm of
-the labels. Where even the smallest budget is better, n' is that budget; beyond the largest one nothing is known, n' is
+the labels. Both are of the same label draws and seeds. Where even the smallest budget is better, n' is that budget; beyond the largest one nothing is known, n' is
 that and the worth a lower bound. The interval is that of (1) over drawings of whole content groups with replacement,
 the same for all methods and budgets.
 """
@@ -95,12 +95,6 @@ def label_worth(study: StudyCells, reference: str) -> LabelWorth:
     """
     if study.is_multi_label:
         raise DataError(f"the clips of {study.study} have several labels: coarse labels are for clips with one")
-    curve = [(budget, cells) for budget in study.budgets if (cells := study.of(reference, budget))]
-    if len(curve) < 2:
-        raise DataError(
-            f"method '{reference}' has results at {len(curve)} label budgets: a curve takes two at least; the methods "
-            f"are {', '.join(study.methods)}"
-        )
     taught = [
         (method, budget, cells, percent)
         for method in study.methods
@@ -109,6 +103,13 @@ def label_worth(study: StudyCells, reference: str) -> LabelWorth:
     ]
     if not taught:
         raise DataError("no method in the results has coarse labels: run one with data.coarse")
+    runs = {_run(cell) for _, _, cells, _ in taught for cell in cells}
+    curve = [(budget, cells) for budget in study.budgets if (cells := _of_runs(study.of(reference, budget), runs))]
+    if len(curve) < 2:
+        raise DataError(
+            f"method '{reference}' has results at {len(curve)} label budgets: a curve takes two at least; the methods "
+            f"are {', '.join(study.methods)}"
+        )
     groups, of_curve = _right(curve[0][1], study), [_right(cells, study) for _, cells in curve]
     of_taught = [_right(cells, study) for _, _, cells, _ in taught]
     if any(set(right) != set(groups) for right in (*of_curve, *of_taught)):
@@ -171,6 +172,14 @@ def _point(
     )
 
 
+def _run(cell: CellResult) -> tuple[int, int]:
+    return cell.label_draw, cell.seed
+
+
+def _of_runs(cells: Sequence[CellResult], runs: set[tuple[int, int]]) -> list[CellResult]:
+    return [cell for cell in cells if _run(cell) in runs]
+
+
 def _coarse_percent(cell: CellResult) -> int:
     coarse = recipe_settings(cell.recipe)["data"].get("coarse")
     return int(coarse["percent"]) if coarse else 0
@@ -180,7 +189,7 @@ def _right(cells: Sequence[CellResult], study: StudyCells) -> dict[str, tuple[st
     """Content group of each clip, and how often it was answered right over label draws and seeds."""
     runs: dict[tuple[int, int], list[CellResult]] = {}
     for cell in cells:
-        runs.setdefault((cell.label_draw, cell.seed), []).append(cell)
+        runs.setdefault(_run(cell), []).append(cell)
     found: dict[str, tuple[str, float]] = {}
     for of_run in runs.values():
         predictions = pool([cell.predictions for cell in of_run])

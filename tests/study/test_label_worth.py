@@ -58,6 +58,12 @@ def test_draws_of_a_budget_are_averaged() -> None:
     assert (point.accuracy, point.worth) == pytest.approx((0.5, 0.0))
 
 
+def test_the_curve_is_of_the_same_label_draws() -> None:
+    cells = [*STUDY, cell("tree", 10, 0, draw=2)]
+    (point,) = label_worth(by_selection(cells)[0], "tree").points
+    assert (point.alone, point.worth) == (pytest.approx(0.5), pytest.approx(3 / 13.5))
+
+
 def test_a_curve_that_falls_is_levelled_and_fewer_labels_are_enough() -> None:
     labels, accuracy = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.2, 0.6, 0.4, 0.8])
     assert same_accuracy_labels(labels, accuracy, 0.5) == pytest.approx(2.0)
