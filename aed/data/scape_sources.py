@@ -98,7 +98,7 @@ def load_scape_clips(config: ScapeConfig, root: Path | None = None, folds: dict[
         for clip in (clip for clip in loaded.clips if set(clip.labels) & wanted):
             _refuse_event(clip, concepts, label_map, ontology)
             backgrounds.append(_background(clip, label_map, ontology))
-            unchecked[clip.clip_id] = _not_known_absent(concepts, label_map, ontology)
+            unchecked[clip.clip_id] = _unchecked(backgrounds[-1], concepts, label_map, ontology)
     _check_roles(events, backgrounds)
     if folds is None:
         folds = fold_of_groups(all_clips.values(), config)
@@ -204,8 +204,14 @@ def _may_be(target: LabelTarget, ontology: Ontology) -> set[str]:
     }
 
 
-def _not_known_absent(events: set[str], label_map: LabelMap, ontology: Ontology) -> tuple[str, ...]:
-    """Names of the events' concepts about which the background's data set is not exhaustive."""
+def _unchecked(background: ScapeClip, events: set[str], label_map: LabelMap, ontology: Ontology) -> tuple[str, ...]:
+    """Names of the events' concepts that nobody has checked a background for.
+
+    A clip that one label names, of a data set with one label a clip, holds that sound and no other. One that is only
+    known for what it is not may hold all that its data set is not exhaustive about.
+    """
+    if background.concept is not None and label_map.task == "single":
+        return ()
     sure = {each for concept in label_map.exhaustive for each in ({concept} | ontology.descendants(concept))}
     return tuple(sorted(ontology.concept(concept).name for concept in events - sure))
 

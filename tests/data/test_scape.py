@@ -241,7 +241,8 @@ def test_a_background_must_not_hold_an_event(sources: Path) -> None:
         scape = plan_scape(config(sources, **changes, fold=1))
         unchecked = {label.label: label.unchecked_minutes for label in scape.summary.labels}
         assert unchecked["Dog"] == 0
-        assert unchecked["Siren"] == pytest.approx(scape.summary.background_minutes, abs=0.02)
+        whole = scape.summary.background_minutes
+        assert unchecked["Siren"] == pytest.approx(whole / 2, abs=0.01)  # rain is rain, a room may be anything
     finally:
         room.write_text(text)
 
