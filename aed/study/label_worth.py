@@ -6,9 +6,9 @@ number n' of leaf labels alone, read off that method's own curve of accuracy aga
     worth = (n' - n) / m                                                                                          (1)
 
 The curve is made never to fall (isotonic regression) and is a straight line between two budgets over the logarithm of
-the labels. Both are of the same label draws and seeds. Where even the smallest budget is better, n' is that budget; beyond the largest one nothing is known, n' is
-that and the worth a lower bound. The interval is that of (1) over drawings of whole content groups with replacement,
-the same for all methods and budgets.
+the labels; it is of the same label draws and seeds. Where even the smallest budget is better, n' is that budget; beyond
+the largest one nothing is known, n' is that and the worth a lower bound. The interval is that of (1) over drawings of
+whole content groups with replacement, the same for all methods and budgets.
 """
 
 from __future__ import annotations
