@@ -27,7 +27,7 @@ from aed.detect.enrolled_tree import EnrolledScorer
 from aed.detect.enrolment import ENROLLED_CONFIG, ENROLLED_MIN_EVENT_SECONDS
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
-from aed.detect.thresholds import NodeThresholds, read_thresholds
+from aed.detect.thresholds import NodeThresholds, read_thresholds, shortest_counted_event
 from aed.errors import AudioError, ConfigError, ModelError, missing_extra
 from aed.hub.repository import find_model
 from aed.ontology.structure import Taxonomy
@@ -144,8 +144,13 @@ class LoadedModel:
     @property
     def detector_config(self) -> DetectorConfig:
         """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
-        nodes = self.thresholds.node_probabilities if self.thresholds else {}
-        return self._with_enrolled(DetectorConfig(min_probability=self.min_probability, node_probabilities=nodes))
+        config = DetectorConfig(min_probability=self.min_probability)
+        if self.thresholds is not None:
+            usual = config.for_window(self.scorer.layout.window_seconds)
+            shortest = shortest_counted_event(self.thresholds, usual)
+            nodes = self.thresholds.node_probabilities
+            config = config.model_copy(update={"node_probabilities": nodes, "min_event_seconds": shortest})
+        return self._with_enrolled(config)
 
     def config_as_sure(self, min_probability: float) -> DetectorConfig:
         """Settings of the detector for a wished probability; enrolled sounds keep their own thresholds."""

@@ -13,6 +13,7 @@ import aed
 from aed.api import LoadedModel
 from aed.audio.synth import SOUNDS
 from aed.detect.detector import DetectorConfig
+from aed.detect.thresholds import FORMER_SHORTEST_EVENT_SECONDS
 from aed.errors import AudioError, ConfigError, MissingExtraError
 from aed.resources import DEFAULT_MODEL, shipped_models
 from tests.fake_scorer import LAYOUT, FakeScorer, scene, small_scorer, small_taxonomy
@@ -134,6 +135,7 @@ def test_the_shipped_model_hears_what_matters_in_a_home(monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     model = aed.load()
     assert model.thresholds is not None
+    assert model.detector_config.min_event_seconds == FORMER_SHORTEST_EVENT_SECONDS  # with which they were counted
     generator, pause = np.random.default_rng(2), np.zeros(16_000)
     sounds = [SOUNDS[name](16_000, generator) for name in ("siren", "crying_baby", "smoke_alarm", "dog_bark")]
     scene_of_all = np.concatenate([part for sound in sounds for part in (pause, 0.5 * sound, pause)]).astype(np.float32)

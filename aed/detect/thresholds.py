@@ -11,9 +11,12 @@ from typing import Literal
 from pydantic import Field
 
 from aed.detect.beside_weights import BesideWeights, read_beside_weights, write_beside_weights
+from aed.detect.detector import FittedDetectorConfig
 from aed.settings import Settings
 
 FILE_NAME = "thresholds.json"
+FORMER_SHORTEST_EVENT_SECONDS = 0.24
+"""What counted as an event, of a model that decides every 80 ms, where the file does not say: three decisions."""
 
 
 class NodeThreshold(Settings):
@@ -39,6 +42,7 @@ class NodeThresholds(BesideWeights):
         confidence: Probability of each node's bound.
         hours: Length of the recordings in which nothing is to be reported.
         recordings: Their number.
+        min_event_seconds: What was shorter did not count as an event: the thresholds hold for a detector that drops it.
         nodes: Id of each node that may be reported -> its threshold.
     """
 
@@ -47,6 +51,7 @@ class NodeThresholds(BesideWeights):
     confidence: float = Field(gt=0, lt=1)
     hours: float = Field(gt=0)
     recordings: int
+    min_event_seconds: float | None = Field(None, ge=0)
     nodes: dict[str, NodeThreshold]
 
     @property
@@ -58,6 +63,18 @@ class NodeThresholds(BesideWeights):
     def node_probabilities(self) -> dict[str, float]:
         """The thresholds as the detector takes them."""
         return {node_id: node.min_probability for node_id, node in self.nodes.items()}
+
+
+def shortest_counted_event(thresholds: NodeThresholds, config: FittedDetectorConfig) -> float:
+    """Length in seconds of the shortest event that the thresholds were counted with.
+
+    Args:
+        thresholds: Of a model.
+        config: The detector's settings for that model where nobody says.
+    """
+    if thresholds.min_event_seconds is not None:
+        return thresholds.min_event_seconds
+    return max(FORMER_SHORTEST_EVENT_SECONDS, config.min_event_seconds)
 
 
 def write_thresholds(folder: Path, thresholds: NodeThresholds) -> None:

@@ -172,6 +172,7 @@ def _set(
         confidence=confidence,
         hours=float(hours.min()),
         recordings=len(recordings),
+        min_event_seconds=DetectorConfig().for_window(layout.window_seconds).min_event_seconds,
         nodes={
             taxonomy.nodes[node].id: _threshold(of_node, of_hours, per_day, confidence)
             for node, of_node, of_hours in zip(nodes, counts, hours.tolist(), strict=True)

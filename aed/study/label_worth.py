@@ -176,8 +176,8 @@ def _run(cell: CellResult) -> tuple[int, int]:
     return cell.label_draw, cell.seed
 
 
-def _of_runs(cells: Sequence[CellResult], runs: set[tuple[int, int]]) -> list[CellResult]:
-    return [cell for cell in cells if _run(cell) in runs]
+def _of_runs(cells: Sequence[CellResult], runs: set[tuple[int, int]]) -> tuple[CellResult, ...]:
+    return tuple(cell for cell in cells if _run(cell) in runs)
 
 
 def _coarse_percent(cell: CellResult) -> int:

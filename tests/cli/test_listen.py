@@ -72,7 +72,7 @@ def test_what_is_no_source_is_refused(recording: Path) -> None:
         (("nothing.wav",), "there is nothing to listen to at 'nothing.wav'"),
         (("file:nothing.wav",), "no such file"),
         ((recording, "--min-probability", "2"), "--min-probability must lie between 0 and 1"),
-        ((recording, "--longest-seconds", "0.1"), "the longest event must be above 0.24 s, the shortest, got 0.1"),
+        ((recording, "--longest-seconds", "0.1"), "must be above 0.133333 s, the shortest, got 0.1"),
     ):
         result = listen(*arguments)
         assert (result.exit_code, words in result.stderr) == (2, True), result.output

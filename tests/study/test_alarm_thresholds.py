@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import aed.api
+from aed.api import LoadedModel
 from aed.cli.main import app
 from aed.detect.detector import Detector, DetectorConfig
 from aed.detect.thresholds import read_thresholds
@@ -97,6 +98,10 @@ def test_what_was_set_is_kept_with_the_weights_and_holds(model: Path, tmp_path: 
     assert by_name["c"].min_probability == pytest.approx(CANDIDATES[-1])
     assert all(node.false_alarms == 0 and node.most_per_day < 200 for node in found.nodes.values())
     assert found.is_promised
+    shortest = DetectorConfig().for_window(scorer.layout.window_seconds).min_event_seconds
+    assert found.min_event_seconds == shortest
+    other = found.model_copy(update={"min_event_seconds": 1.5})
+    assert LoadedModel(scorer, None, other).detector_config.min_event_seconds == 1.5
     detector = Detector(scorer, DetectorConfig(node_probabilities=found.node_probabilities))
     assert detector.push(story) + detector.flush() == []
     assert not alarm_thresholds(model, scorer, files, per_day=1.0, confidence=0.9).is_promised
