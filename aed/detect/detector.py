@@ -30,7 +30,7 @@ from aed.timebase import rows_from_seconds, samples_from_seconds, seconds_from_s
 
 SHORTEST_EVENT_SECONDS = 0.08
 """Of a model that decides every 80 ms: one decision. A bark or a pane that breaks is often sure in one or two alone; to
-ask for three cost a tenth of the events at the same false alarms (recipes/home/README.md)."""
+ask for three cost 6 to 9 of 100 events at the same false alarms (recipes/home/README.md)."""
 _SMOOTHING_SHARE, _EDGE_SHARE = 1 / 2, 2 / 3
 READ_SECONDS = 5.12
 """What is decoded of a file at a time, and scored at most at once: eight blocks of 0.64 s."""
