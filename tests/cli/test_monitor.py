@@ -44,7 +44,8 @@ def test_one_line_for_each_event_that_is_told(recording: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
-    assert line == "2026-11-01 22:00:01  x  Animal > Dog  0.71  rule 'Dog': Dog 0.71, -37 dBFS"  # told at its first sure row
+    # told at its first sure row
+    assert line == "2026-11-01 22:00:01  x  Animal > Dog  0.71  rule 'Dog': Dog 0.71, -37 dBFS"
     assert "x is ended: the source ended" in result.stderr
     assert "this model knows no voices" in result.stderr
     _, glass = remembered(Store(recording.parent / "memory"))
