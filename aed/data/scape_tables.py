@@ -76,6 +76,8 @@ class SourceRow:
 
 
 SOURCE_COLUMNS = tuple(field.name for field in fields(SourceRow))
+_UNCHECKED = "unchecked"
+"""The one column that a table may lack: then every background was checked."""
 
 
 def write_truth(path: Path, rows: Iterable[TruthRow]) -> None:
@@ -156,11 +158,12 @@ def read_sources(path: Path) -> list[SourceRow]:
     """
     numbers = ("onset", "offset", "snr_db", "clip_onset", "clip_offset")
     rows = []
-    for row in read_table(path, SOURCE_COLUMNS):
-        cells: dict[str, Any] = {name: row.cells[name] for name in SOURCE_COLUMNS}
+    needed = tuple(name for name in SOURCE_COLUMNS if name != _UNCHECKED)
+    for row in read_table(path, needed):
+        cells: dict[str, Any] = {name: row.cells[name] for name in needed}
         cells |= {name: _number(path, row.line, row.cells, name) for name in numbers}
-        unchecked = tuple(filter(None, cells["unchecked"].split(_BETWEEN_NAMES)))
-        rows.append(SourceRow(**cells | {"unchecked": unchecked}))
+        cells[_UNCHECKED] = tuple(filter(None, row.cells.get(_UNCHECKED, "").split(_BETWEEN_NAMES)))
+        rows.append(SourceRow(**cells))
     return rows
 
 
