@@ -27,7 +27,7 @@ from aed.detect.enrolled_tree import EnrolledScorer
 from aed.detect.enrolment import ENROLLED_CONFIG, ENROLLED_MIN_EVENT_SECONDS
 from aed.detect.event import Event, by_onset
 from aed.detect.hedge import Hedge
-from aed.detect.thresholds import NodeThresholds, read_thresholds, shortest_counted_event
+from aed.detect.thresholds import NodeThresholds, as_counted, read_thresholds
 from aed.errors import AudioError, ConfigError, ModelError, missing_extra
 from aed.hub.repository import find_model
 from aed.ontology.structure import Taxonomy
@@ -145,12 +145,7 @@ class LoadedModel:
     def detector_config(self) -> DetectorConfig:
         """Settings of the detector where nobody says: as sure as the model was calibrated to be."""
         config = DetectorConfig(min_probability=self.min_probability)
-        if self.thresholds is not None:
-            usual = config.for_window(self.scorer.layout.window_seconds)
-            shortest = shortest_counted_event(self.thresholds, usual)
-            nodes = self.thresholds.node_probabilities
-            config = config.model_copy(update={"node_probabilities": nodes, "min_event_seconds": shortest})
-        return self._with_enrolled(config)
+        return self._with_enrolled(as_counted(config, self.thresholds, self.scorer.layout.window_seconds))
 
     def config_as_sure(self, min_probability: float) -> DetectorConfig:
         """Settings of the detector for a wished probability; enrolled sounds keep their own thresholds."""

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from aed.detect.beside_weights import BesideWeights, read_beside_weights, write_beside_weights
-from aed.detect.detector import FittedDetectorConfig
+from aed.detect.detector import DetectorConfig
 from aed.settings import Settings
 
 FILE_NAME = "thresholds.json"
@@ -65,16 +65,21 @@ class NodeThresholds(BesideWeights):
         return {node_id: node.min_probability for node_id, node in self.nodes.items()}
 
 
-def shortest_counted_event(thresholds: NodeThresholds, config: FittedDetectorConfig) -> float:
-    """Length in seconds of the shortest event that the thresholds were counted with.
+def as_counted(config: DetectorConfig, thresholds: NodeThresholds | None, window_seconds: float) -> DetectorConfig:
+    """Return settings of the detector with a model's thresholds, and what was an event when they were counted.
 
     Args:
-        thresholds: Of a model.
-        config: The detector's settings for that model where nobody says.
+        config: Settings without them.
+        thresholds: Of the model; without any, the settings stay as they are.
+        window_seconds: What a row of the model looks at.
     """
-    if thresholds.min_event_seconds is not None:
-        return thresholds.min_event_seconds
-    return max(FORMER_SHORTEST_EVENT_SECONDS, config.min_event_seconds)
+    if thresholds is None:
+        return config
+    shortest = thresholds.min_event_seconds
+    if shortest is None:
+        shortest = max(FORMER_SHORTEST_EVENT_SECONDS, config.for_window(window_seconds).min_event_seconds)
+    nodes = thresholds.node_probabilities
+    return config.model_copy(update={"node_probabilities": nodes, "min_event_seconds": shortest})
 
 
 def write_thresholds(folder: Path, thresholds: NodeThresholds) -> None:

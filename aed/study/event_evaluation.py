@@ -82,13 +82,14 @@ def evaluate_events(
 def _with_thresholds_of_others(
     listeners: Sequence[Listener], by_set: Sequence[Sequence[HeardRecording]], per_hour: float
 ) -> list[Listener]:
-    """Return the listeners, each with the thresholds that the sets of the others set."""
+    """Return the listeners, each with the thresholds that the sets of the others set, for the events they count."""
     scorer = listeners[0].scorer
     scenes = [[each.scene for each in of_set] for of_set in by_set]
     found = cross_fitted_thresholds(scenes, scorer.taxonomy, scorer.layout, per_hour)
+    changes = [{"node_probabilities": thresholds, "min_event_seconds": None} for thresholds in found]
     return [
-        replace(listener, config=listener.config.model_copy(update={"node_probabilities": thresholds}))
-        for listener, thresholds in zip(listeners, found, strict=True)
+        replace(listener, config=listener.config.model_copy(update=change))
+        for listener, change in zip(listeners, changes, strict=True)
     ]
 
 

@@ -22,7 +22,7 @@ from aed.audio.read import read_audio
 from aed.data.records import Clip
 from aed.data.registry import DATASETS
 from aed.detect.detector import DetectorConfig, detect_file
-from aed.detect.thresholds import read_thresholds
+from aed.detect.thresholds import as_counted, read_thresholds
 from aed.errors import DataError
 from aed.ontology.labels import ABSENT, PRESENT
 from aed.ontology.taxonomy import Taxonomy
@@ -119,7 +119,7 @@ def compare_models(
         )
     scorers = load_scorer(former), load_scorer(new)
     known = known_nodes(recipe, scorers[0].taxonomy, clips)
-    config = _config(former)
+    config = as_counted(DetectorConfig(), read_thresholds(former), scorers[0].layout.window_seconds)
     answers = []
     for done, clip in enumerate(clips):
         progress(done, len(clips))
@@ -138,11 +138,6 @@ def known_nodes(recipe: Recipe, taxonomy: Taxonomy, clips: tuple[Clip, ...]) -> 
     known = targets.astype(np.int8)
     known[:, 0] = -1
     return known
-
-
-def _config(former: Path) -> DetectorConfig:
-    thresholds = read_thresholds(former)
-    return DetectorConfig(node_probabilities=thresholds.node_probabilities if thresholds else {})
 
 
 def _told(scorer: Scorer, config: DetectorConfig, clip: Clip) -> tuple[BoolArray, npt.NDArray[np.float64]]:

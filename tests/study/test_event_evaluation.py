@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from math import isnan
 from pathlib import Path
@@ -209,6 +210,16 @@ def test_thresholds_can_be_set_on_the_other_folds(tmp_path: Path) -> None:
     by_node = [node(found.conditions[0], "Dog", found.taxonomy) for found in (plain, strict)]
     assert [(each.found.found, each.false_alarms.count) for each in by_node] == [(2, 1), (1, 1)]
     assert "set on the scenes of the other folds" in strict.notes[-1]
+
+
+def test_what_is_an_event_is_what_set_the_thresholds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for fold in (1, 2):
+        write_set(tmp_path / f"fold{fold}", {"a": [(DOG, "Dog"), (CAT, "Cat")]})
+    longer = CONFIG.model_copy(update={"min_event_seconds": 2 * EVENT_SECONDS})
+    monkeypatch.setattr(sys.modules[__name__], "CONFIG", longer)
+    plain, set_anew = evaluate(tmp_path), evaluate(tmp_path, false_alarms_per_hour=0.0)
+    found = [node(each.conditions[0], "Dog", each.taxonomy).found.found for each in (plain, set_anew)]
+    assert found == [0, 2]
 
 
 def test_scenes_of_another_fold_or_of_training_are_noted(tmp_path: Path) -> None:
