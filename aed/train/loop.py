@@ -180,7 +180,8 @@ def finite_numbers(named: dict[str, Tensor], step: int) -> dict[str, float]:
     Raises:
         ConfigError: The loss is no finite number.
     """
-    numbers = {name: float(value.detach()) for name, value in named.items()}
+    values = torch.stack([value.detach().float() for value in named.values()]).tolist()  # one wait for a GPU, not many
+    numbers = dict(zip(named, values, strict=True))
     if not math.isfinite(numbers["loss"]):
         shown = ", ".join(f"{name} {value:g}" for name, value in numbers.items())
         raise ConfigError(
