@@ -155,7 +155,7 @@ class LoadedModel:
         ids = [sound.id for sound in self.enrolled]
         nodes = {**config.node_probabilities, **dict.fromkeys(ids, ENROLLED_CONFIG.min_probability)}
         shortest = dict.fromkeys(ids, ENROLLED_MIN_EVENT_SECONDS)
-        return config.model_copy(update={"node_probabilities": nodes, "node_min_event_seconds": shortest})
+        return config.with_changes(node_probabilities=nodes, node_min_event_seconds=shortest)
 
     def embed(self, sound: Sound, rate_hz: int | None = None) -> np.ndarray:
         """Tell what the network makes of a clip, before any decision.

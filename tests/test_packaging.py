@@ -86,4 +86,16 @@ def test_the_base_runs_exported_models_and_brings_no_torch(installed: Path) -> N
     lines = metadata.read_text(encoding="utf-8").splitlines()
     needed = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
     base = {re.split(r"[^\w-]", requirement)[0] for requirement in needed if "extra ==" not in requirement}
-    assert base == {"networkx", "numpy", "onnxruntime", "pydantic", "pyyaml", "rich", "soundfile", "soxr", "typer"}
+    libraries = {
+        "msgspec",
+        "networkx",
+        "numpy",
+        "onnxruntime",
+        "pydantic",
+        "pyyaml",
+        "rich",
+        "soundfile",
+        "soxr",
+        "typer",
+    }
+    assert base == libraries

@@ -112,7 +112,7 @@ def _calibrate_accuracy(
     with fold_table(at_once, "part") as show:
         predictions = cross_fit(model, parts, at_once, options, show)
     found = calibrate_model(model, taxonomy, predictions, accuracy, confidence, parts)
-    typer.echo(found.model_dump_json(indent=2) if as_json else _described(found, model))
+    typer.echo(found.to_json(indent=2) if as_json else _described(found, model))
 
 
 def _calibrate_alarms(model: Path, per_day: float, on: list[Path] | None, confidence: float, as_json: bool) -> None:
@@ -133,7 +133,7 @@ def _calibrate_alarms(model: Path, per_day: float, on: list[Path] | None, confid
             clips, targets = held_out_clips(model, None)
             found = held_out_thresholds(model, loaded.scorer, clips, targets, per_day, confidence, progress)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(found.to_json(indent=2))
         return
     console = Console()
     console.print(thresholds_table(found, loaded.taxonomy))

@@ -60,7 +60,7 @@ def _enroll(
         sound, prototypes = enroll(scorer, model, enrolment, progress)
     tree_with(scorer.taxonomy, [sound.leaf(prototypes)])  # refuses a name that the tree has
     path = write_enrolled(out or enrolled_folder(model), sound, pack(prototypes))
-    typer.echo(sound.model_dump_json(indent=2) if as_json else _described(sound, path, len(enrolment.against)))
+    typer.echo(sound.to_json(indent=2) if as_json else _described(sound, path, len(enrolment.against)))
 
 
 def _described(sound: EnrolledSound, path: Path, num_recordings: int) -> str:

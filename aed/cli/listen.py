@@ -74,7 +74,7 @@ def _listen(
     loaded = load(model, device=device, enrolled=enrolled_sounds(enrolled, none=no_enrolled))
     config = loaded.detector_config if sure is None else loaded.config_as_sure(sure)
     if longest is not None:
-        config = config.model_copy(update={"max_event_seconds": longest})
+        config = config.with_changes(max_event_seconds=longest)
     opened = open_source(source, loaded.scorer.layout.rate_hz, parse_speed(speed))
     stream = StreamDetector(loaded.scorer, opened.rate_hz, config)
     printer = _Printer(opened.is_live, output_format)

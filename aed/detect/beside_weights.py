@@ -6,17 +6,15 @@ import hashlib
 from pathlib import Path
 from typing import TypeVar
 
-import pydantic
-
-from aed.errors import ModelError
-from aed.settings import Settings
+from aed.errors import ConfigError, ModelError
+from aed.record import Record, parse_record
 from aed.storage import write_atomic
 
 _WEIGHTS = "model.safetensors"
 _DIGEST_DIGITS = 12
 
 
-class BesideWeights(Settings):
+class BesideWeights(Record, frozen=True, kw_only=True):
     """Content of such a file.
 
     Attributes:
@@ -35,7 +33,7 @@ def write_beside_weights(path: Path, content: BesideWeights) -> None:
     Raises:
         StorageError: The folder cannot be written.
     """
-    write_atomic(path, content.model_dump_json(indent=1) + "\n")
+    write_atomic(path, content.to_json(indent=1) + "\n")
 
 
 def read_beside_weights(path: Path, form: type[_Content]) -> _Content | None:
@@ -70,10 +68,9 @@ def parse_beside_weights(content: bytes | str, form: type[_Content], name: str) 
         ModelError: It is damaged.
     """
     try:
-        return form.model_validate_json(content)
-    except pydantic.ValidationError as error:
-        why = " ".join(str(error).split())
-        raise ModelError(f"{name}: damaged ({why}); remove it, or calibrate anew with 'aed calibrate'") from error
+        return parse_record(content, form)
+    except ConfigError as error:
+        raise ModelError(f"{name}: damaged ({error}); remove it, or calibrate anew with 'aed calibrate'") from error
 
 
 def weights_digest(folder: Path) -> str:

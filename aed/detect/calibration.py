@@ -6,16 +6,17 @@ It lies in the model's folder as `calibration.json`, holds for the weights besid
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from msgspec import Meta
 
 from aed.detect.beside_weights import BesideWeights, read_beside_weights, write_beside_weights
 
 FILE_NAME = "calibration.json"
+Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
-class HedgeCalibration(BesideWeights):
+class HedgeCalibration(BesideWeights, frozen=True, kw_only=True):
     """How sure a model is, and how deep it answers.
 
     Attributes:
@@ -33,10 +34,10 @@ class HedgeCalibration(BesideWeights):
     """
 
     format: Literal[2] = 2
-    temperatures: tuple[PositiveFloat, ...]
-    accuracy: float = Field(gt=0, lt=1)
-    confidence: float | None = Field(gt=0, lt=1)
-    min_probability: float = Field(gt=0, lt=1)
+    temperatures: tuple[Annotated[float, Meta(gt=0)], ...]
+    accuracy: Share
+    confidence: Share | None
+    min_probability: Share
     clips: int
     recordings: int
     parts: int

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from msgspec import Meta, field
 
 from aed.audio.read import stream_audio
 from aed.detect.alarm_beats import AlarmBeats
@@ -24,8 +24,8 @@ from aed.detect.smooth import Smoother, SmoothingKind
 from aed.detect.window import BlockReader
 from aed.errors import ConfigError
 from aed.ontology.structure import Taxonomy
+from aed.record import Record
 from aed.scorer.protocol import Scorer, open_stream
-from aed.settings import Settings
 from aed.timebase import rows_from_seconds, samples_from_seconds, seconds_from_samples
 
 SHORTEST_EVENT_SECONDS = 0.08
@@ -35,6 +35,7 @@ _SMOOTHING_SHARE, _EDGE_SHARE = 1 / 2, 2 / 3
 READ_SECONDS = 5.12
 """What is decoded of a file at a time, and scored at most at once: eight blocks of 0.64 s."""
 
+_Seconds = Annotated[float, Meta(ge=0)]
 ProgressCallback = Callable[[float], None]
 """Called with the seconds of the recording that are done."""
 RowsCallback = Callable[[np.ndarray], None]
@@ -43,7 +44,7 @@ BeginCallback = Callable[[Event], None]
 """Called with an event that has begun; its end is how far it has come."""
 
 
-class DetectorConfig(Settings):
+class DetectorConfig(Record, frozen=True, kw_only=True):
     """Settings of the detector; times in seconds, rounded to whole rows of the scorer.
 
     Attributes:
@@ -62,17 +63,17 @@ class DetectorConfig(Settings):
         max_event_seconds: Longer events are told in parts of this length; without it, an event ends with its sound.
     """
 
-    min_probability: float = Field(default=0.5, gt=0, lt=1)
-    node_probabilities: Mapping[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
-    release_ratio: float = Field(default=0.7, gt=0, le=1)
+    min_probability: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    node_probabilities: Mapping[str, Annotated[float, Meta(gt=0, le=1)]] = field(default_factory=dict)
+    release_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.7
     smoothing: SmoothingKind = "median"
-    smoothing_seconds: float | None = Field(default=None, ge=0)
+    smoothing_seconds: _Seconds | None = None
     causal: bool = False
-    min_event_seconds: float | None = Field(default=None, ge=0)
-    node_min_event_seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    merge_gap_seconds: float = Field(default=0.5, ge=0)
-    absorb_seconds: float = Field(default=5.0, ge=0)
-    max_event_seconds: float | None = Field(default=None, gt=0)
+    min_event_seconds: _Seconds | None = None
+    node_min_event_seconds: Mapping[str, _Seconds] = field(default_factory=dict)
+    merge_gap_seconds: _Seconds = 0.5
+    absorb_seconds: _Seconds = 5.0
+    max_event_seconds: Annotated[float, Meta(gt=0)] | None = None
 
     def for_window(self, window_seconds: float) -> FittedDetectorConfig:
         """Return the settings with those that nobody stated, for a model whose rows look at so much.
@@ -87,8 +88,7 @@ class DetectorConfig(Settings):
             raise ConfigError(
                 f"the longest event must be above {least:g} s, the shortest, got {self.max_event_seconds:g}"
             )
-        stated = self.model_dump() | {"smoothing_seconds": smoothing, "min_event_seconds": least}
-        return FittedDetectorConfig.model_validate(stated)
+        return FittedDetectorConfig(**self.to_dict() | {"smoothing_seconds": smoothing, "min_event_seconds": least})
 
     def probabilities(self, taxonomy: Taxonomy) -> np.ndarray:
         """Probability from which each node is believed in, `(node,)` float32.
@@ -102,11 +102,11 @@ class DetectorConfig(Settings):
         return found
 
 
-class FittedDetectorConfig(DetectorConfig):
+class FittedDetectorConfig(DetectorConfig, frozen=True, kw_only=True):
     """Settings of which none is left open; made by `DetectorConfig.for_window`."""
 
-    smoothing_seconds: float = Field(ge=0)
-    min_event_seconds: float = Field(ge=0)
+    smoothing_seconds: _Seconds
+    min_event_seconds: _Seconds
 
     def min_events_seconds(self, taxonomy: Taxonomy) -> list[float]:
         """Shortest event of each node.

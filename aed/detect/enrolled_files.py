@@ -13,10 +13,10 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from msgspec import Meta
 
 from aed.detect.beside_weights import BesideWeights, parse_beside_weights, weights_digest
 from aed.detect.enrolled import Background, FloatArray, Prototypes
@@ -31,7 +31,7 @@ _ARRAYS = ("mean", "whitener", "prototypes", "offsets")
 _BAD_SIGNS = re.compile(r"[\x00-\x1f\x7f/\\<>]")
 
 
-class EnrolledSound(BesideWeights):
+class EnrolledSound(BesideWeights, frozen=True, kw_only=True):
     """One sound.
 
     Attributes:
@@ -49,11 +49,11 @@ class EnrolledSound(BesideWeights):
     """
 
     format: Literal[2] = 2
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     under: str
     under_name: str
     clips: tuple[str, ...]
-    threshold: float = Field(ge=-2, le=2)
+    threshold: Annotated[float, Meta(ge=-2, le=2)]
     heard_again: int | None
     false_alarms: int | None
     hours: float
@@ -140,7 +140,7 @@ def write_enrolled(folder: Path, sound: EnrolledSound, numbers: bytes) -> Path:
     """
     path = folder / f"{file_stem(sound.name)}.json"
     write_atomic(path.with_suffix(".npz"), numbers)
-    write_atomic(path, sound.model_dump_json(indent=1) + "\n")
+    write_atomic(path, sound.to_json(indent=1) + "\n")
     return path
 
 

@@ -196,7 +196,7 @@ def smoothed(likeness: FloatArray, layout: BlockLayout) -> FloatArray:
 
 def _fitted(layout: BlockLayout) -> FittedDetectorConfig:
     """Settings of the detector for an enrolled sound: smoothed as all else, since the detector smooths once."""
-    shortest = ENROLLED_CONFIG.model_copy(update={"min_event_seconds": ENROLLED_MIN_EVENT_SECONDS})
+    shortest = ENROLLED_CONFIG.with_changes(min_event_seconds=ENROLLED_MIN_EVENT_SECONDS)
     return shortest.for_window(layout.window_seconds)
 
 

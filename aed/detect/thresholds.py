@@ -6,20 +6,20 @@ It lies there as `thresholds.json`, holds for the weights beside it only, and go
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from msgspec import Meta
 
 from aed.detect.beside_weights import BesideWeights, read_beside_weights, write_beside_weights
 from aed.detect.detector import DetectorConfig
-from aed.settings import Settings
+from aed.record import Record
 
 FILE_NAME = "thresholds.json"
 FORMER_SHORTEST_EVENT_SECONDS = 0.24
 """What counted as an event, of a model that decides every 80 ms, where the file does not say: three decisions."""
 
 
-class NodeThreshold(Settings):
+class NodeThreshold(Record, frozen=True, kw_only=True):
     """One node.
 
     Attributes:
@@ -28,12 +28,12 @@ class NodeThreshold(Settings):
         most_per_day: How many false alarms a day there are at most, with the confidence of the whole.
     """
 
-    min_probability: float = Field(gt=0, le=1)
+    min_probability: Annotated[float, Meta(gt=0, le=1)]
     false_alarms: int
     most_per_day: float
 
 
-class NodeThresholds(BesideWeights):
+class NodeThresholds(BesideWeights, frozen=True, kw_only=True):
     """All nodes of a model.
 
     Attributes:
@@ -47,11 +47,11 @@ class NodeThresholds(BesideWeights):
     """
 
     format: Literal[1] = 1
-    false_alarms_per_day: float = Field(gt=0)
-    confidence: float = Field(gt=0, lt=1)
-    hours: float = Field(gt=0)
+    false_alarms_per_day: Annotated[float, Meta(gt=0)]
+    confidence: Annotated[float, Meta(gt=0, lt=1)]
+    hours: Annotated[float, Meta(gt=0)]
     recordings: int
-    min_event_seconds: float | None = Field(None, ge=0)
+    min_event_seconds: Annotated[float, Meta(ge=0)] | None = None
     nodes: dict[str, NodeThreshold]
 
     @property
@@ -79,7 +79,7 @@ def as_counted(config: DetectorConfig, thresholds: NodeThresholds | None, window
     if shortest is None:
         shortest = max(FORMER_SHORTEST_EVENT_SECONDS, config.for_window(window_seconds).min_event_seconds)
     nodes = thresholds.node_probabilities
-    return config.model_copy(update={"node_probabilities": nodes, "min_event_seconds": shortest})
+    return config.with_changes(node_probabilities=nodes, min_event_seconds=shortest)
 
 
 def write_thresholds(folder: Path, thresholds: NodeThresholds) -> None:

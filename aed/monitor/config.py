@@ -174,7 +174,7 @@ class MonitorConfig(Settings):
             changes["merge_gap_seconds"] = self.max_not_heard
         if self.longest_event_seconds is not None:
             changes["max_event_seconds"] = self.longest_event_seconds
-        return DetectorConfig.model_validate({**usual.model_dump(), **changes})
+        return usual.with_changes(**changes)
 
 
 def load_config(path: Path) -> MonitorConfig:

@@ -86,10 +86,9 @@ def _with_thresholds_of_others(
     scorer = listeners[0].scorer
     scenes = [[each.scene for each in of_set] for of_set in by_set]
     found = cross_fitted_thresholds(scenes, scorer.taxonomy, scorer.layout, per_hour)
-    changes = [{"node_probabilities": thresholds, "min_event_seconds": None} for thresholds in found]
     return [
-        replace(listener, config=listener.config.model_copy(update=change))
-        for listener, change in zip(listeners, changes, strict=True)
+        replace(listener, config=listener.config.with_changes(node_probabilities=thresholds, min_event_seconds=None))
+        for listener, thresholds in zip(listeners, found, strict=True)
     ]
 
 

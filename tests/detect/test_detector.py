@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pydantic
 import pytest
 import soundfile
 from hypothesis import given, settings
@@ -79,21 +78,21 @@ def test_hysteresis_holds_an_event_through_a_weak_moment() -> None:
     leaves = np.array([[0.0, 1.0, 0.0, 0.0], [0.1, 0.1, 0.8, 0.0], [0.2, 0.2, 0.4, 0.2]]) + 1e-6
     scorer = FakeScorer(taxonomy, sum_over_leaves(taxonomy, leaves))
     samples = scene((0, 1.0), (1, 1.0), (2, 1.0), (1, 1.0), (0, 1.0))
-    with_hysteresis = detect(scorer, samples, PLAIN.model_copy(update={"release_ratio": 0.7}), [])
-    without = detect(scorer, samples, PLAIN.model_copy(update={"release_ratio": 1.0}), [])
+    with_hysteresis = detect(scorer, samples, PLAIN.with_changes(release_ratio=0.7), [])
+    without = detect(scorer, samples, PLAIN.with_changes(release_ratio=1.0), [])
     assert [e.name for e in with_hysteresis] == ["Dog"]
     assert [e.name for e in without] == ["Dog", "Dog"]
 
 
 def test_a_node_may_have_a_probability_of_its_own() -> None:
     samples = scene((0, 1.0), (1, 2.0), (0, 1.0), (4, 2.0), (0, 1.0))
-    strict = PLAIN.model_copy(update={"node_probabilities": {"Dog": 0.99, "g": 0.95}})
+    strict = PLAIN.with_changes(node_probabilities={"Dog": 0.99, "g": 0.95})
     assert [event.name for event in detect(small_scorer(), samples, strict, [])] == ["Animal"]
     lenient = DetectorConfig(smoothing="none", min_probability=0.99, node_probabilities={"Glass": 0.9})
     assert [event.name for event in detect(small_scorer(), samples, lenient, [])] == ["Glass"]
     with pytest.raises(OntologyError, match="no node called 'Cow'"):
         Detector(small_scorer(), DetectorConfig(node_probabilities={"Cow": 0.5}))
-    with pytest.raises(pydantic.ValidationError, match="less than or equal to 1"):
+    with pytest.raises(ConfigError, match="<= 1"):
         DetectorConfig(node_probabilities={"Dog": 1.5})
 
 
@@ -134,9 +133,9 @@ def test_a_file_gives_the_events_of_its_samples_by_onset(tmp_path: Path) -> None
 def test_bad_samples_and_bad_settings_are_named() -> None:
     with pytest.raises(AudioError, match="NaN"):
         Detector(small_scorer(), PLAIN).push(np.array([0.0, np.nan]))
-    with pytest.raises(pydantic.ValidationError, match="extra"):
+    with pytest.raises(TypeError, match="treshold"):
         DetectorConfig(treshold=0.5)  # type: ignore[call-arg]
-    with pytest.raises(pydantic.ValidationError, match="less than 1"):
+    with pytest.raises(ConfigError, match="< 1"):
         DetectorConfig(min_probability=1.5)
 
 

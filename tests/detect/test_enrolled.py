@@ -184,7 +184,7 @@ def test_files_are_read_as_they_were_written_and_belong_to_their_weights(tmp_pat
     path.with_suffix(".npz").write_bytes(pack(prototypes)[:-100])
     with pytest.raises(ModelError, match="not those that it names"):
         read_enrolled(folder, sound.weights)
-    broken = sound.model_copy(update={"numbers": numbers_digest(b"no zip")})
+    broken = sound.with_changes(numbers=numbers_digest(b"no zip"))
     write_enrolled(folder, broken, b"no zip")
     with pytest.raises(ModelError, match="damaged"):
         read_enrolled(folder, sound.weights)

@@ -100,7 +100,7 @@ def test_what_was_set_is_kept_with_the_weights_and_holds(model: Path, tmp_path: 
     assert found.is_promised
     shortest = DetectorConfig().for_window(scorer.layout.window_seconds).min_event_seconds
     assert found.min_event_seconds == shortest
-    other = found.model_copy(update={"min_event_seconds": 1.5})
+    other = found.with_changes(min_event_seconds=1.5)
     assert LoadedModel(scorer, None, other).detector_config.min_event_seconds == 1.5
     detector = Detector(scorer, DetectorConfig(node_probabilities=found.node_probabilities))
     assert detector.push(story) + detector.flush() == []

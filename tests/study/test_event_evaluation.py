@@ -215,7 +215,7 @@ def test_thresholds_can_be_set_on_the_other_folds(tmp_path: Path) -> None:
 def test_what_is_an_event_is_what_set_the_thresholds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for fold in (1, 2):
         write_set(tmp_path / f"fold{fold}", {"a": [(DOG, "Dog"), (CAT, "Cat")]})
-    longer = CONFIG.model_copy(update={"min_event_seconds": 2 * EVENT_SECONDS})
+    longer = CONFIG.with_changes(min_event_seconds=2 * EVENT_SECONDS)
     monkeypatch.setattr(sys.modules[__name__], "CONFIG", longer)
     plain, set_anew = evaluate(tmp_path), evaluate(tmp_path, false_alarms_per_hour=0.0)
     found = [node(each.conditions[0], "Dog", each.taxonomy).found.found for each in (plain, set_anew)]

@@ -120,7 +120,7 @@ def test_a_sound_that_becomes_more_exact_is_one_entry_and_one_report(tmp_path: P
 
 
 def test_a_supercategory_that_went_on_for_long_is_a_sound_of_its_own(tmp_path: Path) -> None:
-    made = Heard(tmp_path, usual=USUAL.model_copy(update={"release_ratio": 1.0}))
+    made = Heard(tmp_path, usual=USUAL.with_changes(release_ratio=1.0))
     made.hearing.push(scene((0, 2.0), (3, 3.0), (1, 2.0), (3, 3.0), (0, 4.0)))
     made.hearing.finish()
     assert [each.event.name for each in made.entries()] == ["Animal", "Dog", "Animal"]
