@@ -44,8 +44,8 @@ GO_ON_SECONDS = 120.0
 """After the last moment of an alarm: two periods of a chirp."""
 MEMORY_SECONDS = 300.0
 """Verdicts are kept so long; an event that ended longer ago has been told."""
-_LATEST_SECONDS = 60.0
-"""What the model says of a moment is known sooner than that, even where a file comes in large blocks."""
+_LATEST_SECONDS = 20.0
+"""What the model says of a moment is known sooner: 5.12 s are heard at once, and smoothing waits for about a second."""
 LOWEST_RATE_HZ = 8_000
 """The decoder's: below it the tones of piezo alarms are not there."""
 

@@ -24,6 +24,8 @@ BLOCK_ROWS = 64
 """Rows come in blocks of about a second: long enough that numpy's cost per call is small."""
 PIECE_FRAMES = 32
 """Frames that are transformed at once: what a processor's cache holds."""
+_KEPT_PER_SPARE = 4
+"""A history moves its rows to the front once in so many; more room than that costs memory and saves no time."""
 LOWEST_TONE_HZ = 400.0
 HIGHEST_TONE_HZ = 4500.0
 LOWEST_RATE_HZ = 8_000
@@ -139,7 +141,8 @@ class RowHistory:
 
     def __init__(self, num_bands: int, keep_rows: int) -> None:
         self._keep_rows = keep_rows
-        self._buffer = np.zeros((2 * keep_rows + 2 * BLOCK_ROWS, num_bands), dtype=np.float32)
+        spare_rows = max(keep_rows // _KEPT_PER_SPARE, 2 * BLOCK_ROWS)
+        self._buffer = np.zeros((keep_rows + spare_rows, num_bands), dtype=np.float32)
         self._first = 0
         self._used = 0
 
