@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from aed.cli.demo_table import DemoTable
 from aed.resources import recipes_folder
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def _demo(
 
     import aed
     from aed.audio.scene import write_demo_scene
+    from aed.cli.demo_table import DemoTable
     from aed.detect.detector import DetectorConfig
     from aed.resources import DEFAULT_MODEL
 
