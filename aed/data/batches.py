@@ -21,7 +21,7 @@ from aed.data.piece_starts import PieceStarts
 from aed.features.logmel import AUDIBLE_LEVEL
 from aed.features.shift_gain import ShiftGainConfig, amplify_clips
 
-_LABELLED, _UNLABELLED, _SILENCE, _TIMED, _TEACHING = 0, 1, 2, 3, 4
+_LABELLED, _UNLABELLED, _SILENCE, _TIMED, _TEACHING, _FURTHER = 0, 1, 2, 3, 4, 5
 """Streams of random numbers: one for each use, so that one does not disturb the other."""
 
 Indices = NDArray[np.int64]
@@ -35,6 +35,7 @@ class Batch(NamedTuple):
         targets: (labelled, node): a distribution over nodes (single label), or 1 present, 0 absent, -1 unknown (multi).
         weak: (unlabelled, frames, mel), clean, only shifted and scaled; empty where none teaches.
         strong: (unlabelled, frames, mel), of distorted views of the same pieces, shifted and scaled.
+        foreign: (unlabelled,) bool, whether a piece is of another source than the labelled ones.
         timed: (timed, frames, mel), of distorted views of clips whose labels say when; shifted and scaled; empty where
             there are none.
         pieces: (timed, 3) int64, what was read: clip in the store, first frame, frames of rotation to the right.
@@ -44,6 +45,7 @@ class Batch(NamedTuple):
     targets: Tensor
     weak: Tensor
     strong: Tensor
+    foreign: Tensor
     timed: Tensor
     pieces: Tensor
 
@@ -76,12 +78,14 @@ class StepBatches(Dataset[Batch]):
         store: Frames.
         labelled: Clips with targets.
         unlabelled: Indices into the store, (clip,) int64; may be empty.
+        further: The same of unlabelled clips of other sources, which have a fixed share of each step; may be empty.
         timed: Indices into the store of clips whose labels say when, (clip,) int64; may be empty.
         num_frames: Length of every piece in a batch; longer clips are cut where they are heard, shorter ones padded.
         batch_size: Labelled clips per step.
         teaching: Labelled clips of other sources, which have a fixed share of the labelled ones of each step.
         teaching_batch_size: How many of these it is.
         unlabelled_batch_size: Unlabelled clips per step, 0 where none teaches.
+        further_batch_size: How many of these are of other sources.
         timed_batch_size: Clips per step whose labels say when, 0 where none teaches.
         no_events: Rows that are silence or noise made by formula, if any.
         weak: Shift and gain of clean unlabelled clips.
@@ -102,6 +106,8 @@ class StepBatches(Dataset[Batch]):
         batch_size: int,
         teaching: Labelled,
         teaching_batch_size: int,
+        further: Indices,
+        further_batch_size: int,
         unlabelled_batch_size: int,
         timed_batch_size: int,
         no_events: NoEvents | None,
@@ -116,6 +122,7 @@ class StepBatches(Dataset[Batch]):
         self._batch_size, self._unlabelled_batch_size = batch_size, unlabelled_batch_size
         self._teaching, self._teaching_batch_size = teaching, teaching_batch_size
         self._timed_batch_size = timed_batch_size
+        self._further, self._further_batch_size = further, further_batch_size
         self._weak, self._strong, self._seed = weak, strong, seed
         self._rank, self._world_size = rank, world_size
         heard = (store.levels(index) > AUDIBLE_LEVEL for index in range(len(store)))
@@ -146,13 +153,17 @@ class StepBatches(Dataset[Batch]):
         clip = np.concatenate([self._labelled.indices[which], self._teaching.indices[which_others]])
         return clip, np.concatenate([self._labelled.targets[which], self._teaching.targets[which_others]])
 
-    def _unlabelled_rows(self, step: int) -> tuple[Tensor, Tensor]:
+    def _unlabelled_rows(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         generator = np.random.default_rng((self._seed, _UNLABELLED, step))
-        which = self._shuffled(step, self._unlabelled_batch_size, len(self._unlabelled), _UNLABELLED)
-        clip = self._unlabelled[which]
+        own, others = self._unlabelled_batch_size - self._further_batch_size, self._further_batch_size
+        which = self._shuffled(step, own, len(self._unlabelled), _UNLABELLED)
+        which_further = self._shuffled(step, others, len(self._further), _FURTHER)
+        clip = np.concatenate([self._unlabelled[which], self._further[which_further]])
         starts = self._starts.draw(clip, generator)
         weak = self._look(clip, starts, np.zeros_like(clip), self._weak, generator)
-        return weak, self._look(clip, starts, self._views(clip, generator), self._strong, generator)
+        strong = self._look(clip, starts, self._views(clip, generator), self._strong, generator)
+        foreign = torch.arange(len(clip)) >= own
+        return weak, strong, foreign[self._share(len(clip))]
 
     def _timed_rows(self, step: int) -> tuple[Tensor, Tensor]:
         generator = np.random.default_rng((self._seed, _TIMED, step))

@@ -35,6 +35,8 @@ class ConsistencyConfig(Settings):
             consistency does.
         align: Correct the teacher's answers so that it names each leaf as often as labels do (single label only).
         batch_size: Unlabelled clips per step.
+        further_share: Share of these that are of `data.unlabelled_sources`; by default as large as their share of the
+            clips. Most may be none of the classes: they teach from the fixed threshold on, and no mean counts them.
         pool: Which clips teach: `all` training clips, as in FixMatch, or only the `unlabelled`: a teacher's guess is no
             better than a leaf's label. With all labels in use nothing is left to learn from then.
         ramp_fraction: Share of training over which the weight grows from 0, while the teacher still knows little.
@@ -47,6 +49,7 @@ class ConsistencyConfig(Settings):
     nodes: Literal["all", "leaves"] = "all"
     align: bool | None = None
     batch_size: int = Field(32, gt=0)
+    further_share: float | None = Field(None, gt=0, lt=1)
     pool: Literal["all", "unlabelled"] = "all"
     ramp_fraction: float = Field(0.4, ge=0, le=1)
     frames: SpectrogramAugmentConfig = SpectrogramAugmentConfig(probability=0.9, mask_share=0.3)
@@ -93,7 +96,11 @@ def sure_leaf(log_p: Tensor, thresholds: LeafThresholds) -> Tensor:
 
 
 def pseudo_labels(
-    teacher_log_p: Tensor, depths: Tensor, threshold: float, thresholds: LeafThresholds | None = None
+    teacher_log_p: Tensor,
+    depths: Tensor,
+    threshold: float,
+    thresholds: LeafThresholds | None = None,
+    foreign: Tensor | None = None,
 ) -> Tensor:
     """The node that each unlabelled clip teaches; the root, which teaches nothing, where none is sure.
 
@@ -102,6 +109,7 @@ def pseudo_labels(
         depths: (node,), see `taught_depths`.
         threshold: Probability from which a node counts as sure.
         thresholds: Of the leaves, where they adapt: a leaf that reaches its own goes before every other node.
+        foreign: (batch,) bool, clips that the thresholds of the leaves do not hold for; none by default.
 
     Returns:
         (batch,) int64 node index.
@@ -110,7 +118,8 @@ def pseudo_labels(
     if thresholds is None:
         return node
     leaf = sure_leaf(teacher_log_p, thresholds)
-    return torch.where(leaf > 0, leaf, node)
+    adapts = leaf > 0 if foreign is None else (leaf > 0) & ~foreign
+    return torch.where(adapts, leaf, node)
 
 
 def single_label_consistency(student: NodeScores, node: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,22 +174,25 @@ class Consistency(nn.Module):
         if self.alignment is not None:
             self.alignment.observe_labels(targets)
 
-    def forward(self, teacher: NodeScores, student: NodeScores) -> tuple[Tensor, Tensor]:
+    def forward(self, teacher: NodeScores, student: NodeScores, foreign: Tensor) -> tuple[Tensor, Tensor]:
         """Compare the student with the teacher.
 
         Args:
             teacher: (batch, node), no gradient, of the clean clips.
             student: (batch, node), of the distorted clips.
+            foreign: (batch,) bool, clips of further sources: see `ConsistencyConfig.further_share`.
 
         Returns:
             The mean loss and the share of decisions that were sure.
         """
         if not self._single:
             return multi_label_consistency(teacher, student, self._config.threshold)
-        log_p = teacher.log_p if self.alignment is None else self.alignment(teacher.log_p)
+        log_p = teacher.log_p
+        if self.alignment is not None:
+            log_p = log_p.index_put((~foreign,), self.alignment(log_p[~foreign]))
         if self.thresholds is not None:
-            self.thresholds.update(log_p)
-        node = pseudo_labels(log_p, self.depths, self._config.threshold, self.thresholds)
+            self.thresholds.update(log_p[~foreign])
+        node = pseudo_labels(log_p, self.depths, self._config.threshold, self.thresholds, foreign)
         return single_label_consistency(student, node)
 
     def weight(self, step: int, steps: int) -> float:

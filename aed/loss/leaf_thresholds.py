@@ -46,8 +46,10 @@ class LeafThresholds(nn.Module):
         """Take a batch of the teacher's answers into the running means.
 
         Args:
-            log_p: (batch, node).
+            log_p: (batch, node); nothing changes where it is empty.
         """
+        if not len(log_p):
+            return
         p = log_p[:, self.leaves].exp()
         self.confidence.lerp_(p.amax(dim=1).mean(), 1 - _MOMENTUM)
         self.shares.lerp_(p.mean(dim=0), 1 - _MOMENTUM)

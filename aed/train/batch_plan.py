@@ -39,22 +39,26 @@ def plan_batches(
     timed = strongly_labelled(recipe, readable)
     labelled = _labelled(recipe, taxonomy, clips, place)
     teaching = tuple(clip for clip in clips.teaching if clip.clip_id in place)
-    unlabelled = [place[clip.clip_id] for clip in clips.unlabelled if clip.clip_id in place]
+    further = tuple(clip for clip in clips.further if clip.clip_id in place)
+    others = set(further)
+    own = tuple(clip for clip in clips.unlabelled if clip.clip_id in place and clip not in others)
     if not len(labelled.indices) and not timed:
         raise DataError(f"recipe {recipe.name}: no labelled training clip is left")
     timed_size = _timed_batch_size(recipe, len(timed), len(labelled.indices))
-    sizes = recipe.optim.batch_size - timed_size, unlabelled_batch_size(recipe, len(unlabelled)), timed_size
+    sizes = recipe.optim.batch_size - timed_size, unlabelled_batch_size(recipe, len(own) + len(further)), timed_size
     _check_shares(sizes, fabric.world_size)
     return StepBatches(
         store,
         labelled,
-        np.asarray(unlabelled, dtype=np.int64),
+        _indices(place, own),
         _indices(place, timed),
         num_frames=num_frames,
         batch_size=sizes[0],
         teaching=Labelled(_indices(place, teaching), _targets(recipe, taxonomy, teaching)),
         teaching_batch_size=_teaching_batch_size(recipe, len(teaching)),
         unlabelled_batch_size=sizes[1],
+        further=_indices(place, further),
+        further_batch_size=_further_batch_size(recipe, len(own), len(further)),
         timed_batch_size=sizes[2],
         no_events=_no_events(recipe, taxonomy, num_frames),
         weak=recipe.augment.weak,
@@ -105,6 +109,15 @@ def _teaching_batch_size(recipe: Recipe, teaching: int) -> int:
         return 0
     batch = recipe.optim.batch_size
     return min(max(1, round(recipe.data.teaching_share * batch)), batch - 1)
+
+
+def _further_batch_size(recipe: Recipe, own: int, further: int) -> int:
+    """Clips of the further sources among the unlabelled ones of a step: their share, but one at least of either."""
+    if recipe.consistency is None or not own or not further:
+        return recipe.consistency.batch_size if recipe.consistency and further else 0
+    share = recipe.consistency.further_share
+    batch = recipe.consistency.batch_size
+    return min(max(1, round((further / (own + further) if share is None else share) * batch)), batch - 1)
 
 
 def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:

@@ -31,6 +31,7 @@ class FoldClips:
         test: Held-out clips: the test fold, or the inner part that the recipe holds out instead.
         left_out: Clips that neither teach nor are tested on: those that share a content group with the held-out ones,
             held-out ones without a label, and those of leaves that training is not to hear.
+        further: Those of `unlabelled` that are of the further sources: most may be none of the classes.
     """
 
     fold: int | None
@@ -41,6 +42,7 @@ class FoldClips:
     test: tuple[Clip, ...]
     left_out: tuple[Clip, ...]
     teaching: tuple[Clip, ...] = ()
+    further: tuple[Clip, ...] = ()
 
 
 def recipe_folds(recipe: Recipe, root: Path | None) -> tuple[int, ...]:
@@ -124,14 +126,14 @@ def fold_clips(recipe: Recipe, fold: int | None, root: Path | None, loaded: Sour
     coarse = _coarse_clips(recipe, fold, _others(_with_labels(train), labelled))
     found = _without_groups_of(test, recipe, fold, (*train, *clips.further), labelled, coarse)
     found = replace(found, left_out=(*found.left_out, *silenced, *_others(held_out, test)))
-    found = _with_teaching(found, recipe, clips)
+    found = _with_other_sources(found, recipe, clips)
     if (inner := recipe.data.inner) is None:
         return found
     recorded = _others(found.labelled, _made(found.labelled))
     part = group_folds(recorded, inner.parts, inner.seed)[inner.part - 1].test
     inside = _without_groups_of(part, recipe, fold, found.training, found.labelled, found.coarse)
     inside = replace(inside, left_out=(*found.left_out, *found.test, *inside.left_out))
-    return _with_teaching(inside, recipe, replace(clips, teaching=found.teaching))
+    return _with_other_sources(inside, recipe, replace(clips, teaching=found.teaching))
 
 
 def test_clips(recipe: Recipe, fold: int | None, root: Path | None) -> tuple[Clip, ...]:
@@ -191,8 +193,14 @@ def _without_groups_of(
     )
 
 
-def _with_teaching(found: FoldClips, recipe: Recipe, clips: SourceClips) -> FoldClips:
-    """Add those clips of the teaching sources that say something and share no content group with a held-out clip."""
+def _with_other_sources(found: FoldClips, recipe: Recipe, clips: SourceClips) -> FoldClips:
+    """Add the clips of the teaching sources that say something and share no content group with a held-out clip.
+
+    And tell which clips are of the further sources.
+    """
+    if clips.further:
+        further = {clip.clip_id for clip in clips.further}
+        found = replace(found, further=tuple(clip for clip in found.unlabelled if clip.clip_id in further))
     if not clips.teaching:
         return found
     held_out = {clip.group for clip in found.test}

@@ -125,7 +125,9 @@ class Objective(nn.Module):
             self._consistency.observe_labels(batch.targets)
             with torch.no_grad():
                 judged: NodeScores = teacher(batch.weak)
-            named["consistency"], named["sure"] = self._consistency(judged, _rows(clip_scores, unlabelled_from, None))
+            named["consistency"], named["sure"] = self._consistency(
+                judged, _rows(clip_scores, unlabelled_from, None), batch.foreign
+            )
         return Losses(self._total(named, step), named)
 
     def _taught_over_time(

@@ -59,6 +59,8 @@ def made_batches(
     batch_size: int = 4,
     teaching: int = 0,
     teaching_batch_size: int = 0,
+    further: int = 0,
+    further_batch_size: int = 0,
     unlabelled_batch_size: int = 0,
     timed_batch_size: int = 0,
     made_rows: int = 0,
@@ -68,17 +70,19 @@ def made_batches(
     world_size: int = 1,
 ) -> StepBatches:
     """All clips but the last, which are of teaching sources, are labelled, clip i as node i % 3; and all are unlabelled
-    and timed too."""
+    (the last of them, of further sources) and timed too."""
     indices = np.arange(len(lengths))
     own, others = np.split(indices, [len(lengths) - teaching])
     noise = MadeNoise(FEATURES, NUM_FRAMES, seed)
     return StepBatches(
         cast(FrameStore, MadeStore(lengths, views)),
         Labelled(own, np.eye(NUM_NODES, dtype=np.float32)[own % 3]),
-        indices,
+        indices[: len(indices) - further],
         indices,
         num_frames=NUM_FRAMES,
         batch_size=batch_size,
+        further=indices[len(indices) - further :],
+        further_batch_size=further_batch_size,
         teaching=Labelled(others, np.eye(NUM_NODES, dtype=np.float32)[others % 3]),
         teaching_batch_size=teaching_batch_size,
         unlabelled_batch_size=unlabelled_batch_size,
@@ -103,9 +107,10 @@ def assert_equal(first: Batch, second: Batch) -> None:
 
 def test_shapes_and_types() -> None:
     batch = made_batches([50] * 7, unlabelled_batch_size=6, timed_batch_size=3)[0]
-    shapes = [(4, 50, 2), (4, NUM_NODES), (6, 50, 2), (6, 50, 2), (3, 50, 2), (3, 3)]
+    shapes = [(4, 50, 2), (4, NUM_NODES), (6, 50, 2), (6, 50, 2), (6,), (3, 50, 2), (3, 3)]
     assert [tuple(part.shape) for part in batch] == shapes
-    assert all(part.dtype == torch.float32 for part in batch[:-1])
+    numbers = (part for name, part in batch._asdict().items() if name not in ("foreign", "pieces"))
+    assert all(part.dtype == torch.float32 for part in numbers)
     without = made_batches([50] * 7)[0]
     assert without.weak.shape == without.strong.shape == without.timed.shape == (0, 50, 2)
     assert without.pieces.shape == (0, 3)
@@ -174,7 +179,18 @@ def test_pieces_say_what_was_read_of_clips_whose_labels_say_when() -> None:
 def test_clips_whose_labels_say_when_do_not_disturb_the_others() -> None:
     alone = made_batches([80] * 9, unlabelled_batch_size=4, strong=DISTORTED, views=3)[2]
     with_them = made_batches([80] * 9, unlabelled_batch_size=4, timed_batch_size=3, strong=DISTORTED, views=3)[2]
-    assert_equal(Batch(*alone[:4], *with_them[4:]), with_them)
+    assert_equal(alone._replace(timed=with_them.timed, pieces=with_them.pieces), with_them)
+
+
+def test_clips_of_further_sources_have_their_share_of_the_unlabelled_ones() -> None:
+    batches = made_batches([NUM_FRAMES] * 9, further=3, further_batch_size=1, unlabelled_batch_size=4)
+    heard: list[int] = []
+    for step in range(6):
+        batch = batches[step]
+        assert batch.foreign.tolist() == [False, False, False, True]
+        assert [clip >= 6 for clip in clips_of(batch.weak)] == batch.foreign.tolist()
+        heard += clips_of(batch.strong[batch.foreign])
+    assert sorted(heard) == [6, 6, 7, 7, 8, 8]
 
 
 def test_shuffles_differ() -> None:
@@ -274,6 +290,8 @@ def test_workers_make_the_batches_of_the_main_process(tmp_path: Path) -> None:
         batch_size=4,
         teaching=Labelled(np.arange(0), np.zeros((0, NUM_NODES), dtype=np.float32)),
         teaching_batch_size=0,
+        further=np.arange(0),
+        further_batch_size=0,
         unlabelled_batch_size=3,
         timed_batch_size=2,
         no_events=NoEvents(1, NONE_TARGET, MadeNoise(FEATURES, NUM_FRAMES, 0)),

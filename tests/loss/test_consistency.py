@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -26,6 +27,8 @@ from aed.tree.head import NodeScores
 from tests.tree.heads import DIM, random_embedding, random_head, scales, seeds
 
 THRESHOLD = 0.9
+OWN = torch.tensor([False])
+"""One clip, of the labelled sources."""
 thresholds = st.floats(0.51, 0.99)
 
 
@@ -115,7 +118,7 @@ def test_only_leaves_are_taught_where_wished() -> None:
     surely_an_animal = NodeScores(log_of([1, 0.99, 0.01, 0.50, 0.49]), torch.zeros(1, 5))
     _, judged = student(3)
     for nodes, taught in (("all", 1.0), ("leaves", 0.0)):
-        loss, share = Consistency(ConsistencyConfig(nodes=nodes), dog_cat_rain())(surely_an_animal, judged)
+        loss, share = Consistency(ConsistencyConfig(nodes=nodes), dog_cat_rain())(surely_an_animal, judged, OWN)
         assert share == taught
         assert (loss > 0) == bool(taught)
 
@@ -167,14 +170,31 @@ def test_adaptive_thresholds_learn_from_the_teacher_only_where_they_are_asked_fo
     teacher = NodeScores(log_of([1, 0.9, 0.1, 0.8, 0.1]), torch.zeros(1, 5))
     adaptive = Consistency(ConsistencyConfig(leaf_threshold="adaptive"), taxonomy)
     before = adaptive.thresholds().clone()
-    _, share = adaptive(teacher, judged)
+    _, share = adaptive(teacher, judged, OWN)
     assert share == 1  # at first, a leaf over chance is enough
     assert not torch.equal(adaptive.thresholds(), before)
     assert set(adaptive.state_dict()) == {"thresholds.confidence", "thresholds.shares"}  # what a checkpoint keeps
     fixed = Consistency(ConsistencyConfig(leaf_threshold="fixed"), taxonomy)
-    _, share = fixed(teacher, judged)
+    _, share = fixed(teacher, judged, OWN)
     assert share == 0
     assert not fixed.state_dict()
+
+
+def test_clips_of_further_sources_teach_from_the_fixed_threshold_on_and_move_no_mean() -> None:
+    taxonomy, (_, judged) = dog_cat_rain(), student(4)
+    judged = NodeScores(*(score.expand(3, -1) for score in judged))
+    unsure, surely_an_animal = log_of([1, 0.9, 0.1, 0.8, 0.1]), log_of([1, 0.97, 0.03, 0.6, 0.37])
+    p = torch.cat([unsure, unsure, surely_an_animal])
+    consistency = Consistency(ConsistencyConfig(leaf_threshold="adaptive", align=True), taxonomy)
+    alone = copy.deepcopy(consistency)
+    _, share = consistency(NodeScores(p, torch.zeros_like(p)), judged, torch.tensor([False, True, True]))
+    assert share == pytest.approx(2 / 3)  # its own dog, and the animal of another source that is sure of no more
+    _, share = alone(NodeScores(p[:1], torch.zeros_like(p[:1])), NodeScores(*(score[:1] for score in judged)), OWN)
+    assert share == 1
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(consistency.state_dict()[name], value, msg=name)
+    consistency(NodeScores(p, torch.zeros_like(p)), judged, torch.ones(3, dtype=torch.bool))
+    torch.testing.assert_close(consistency.state_dict()["thresholds.shares"], alone.state_dict()["thresholds.shares"])
 
 
 @pytest.mark.parametrize("setting", [{"threshold": 0.5}, {"threshold": 1.0}, {"weight": 0.0}, {"treshold": 0.9}])

@@ -43,7 +43,8 @@ def losses_of(recipe: Recipe, step: int = 0, unlabelled: int = 2, seed: int = 1)
     targets = torch.zeros(4, taxonomy.num_nodes)
     targets[:, taxonomy.leaves[0]] = 1
     unlabelled_rows, no_pieces = noise[:unlabelled], torch.zeros(0, 3, dtype=torch.int64)
-    batch = Batch(noise, targets, unlabelled_rows, unlabelled_rows, noise[:0], no_pieces)
+    foreign = torch.zeros(unlabelled, dtype=torch.bool)
+    batch = Batch(noise, targets, unlabelled_rows, unlabelled_rows, foreign, noise[:0], no_pieces)
     return Objective(recipe, taxonomy, seed)(model, model, teacher, batch, step)
 
 
