@@ -199,8 +199,8 @@ def _with_other_sources(found: FoldClips, recipe: Recipe, clips: SourceClips) ->
     And tell which clips are of the further sources.
     """
     if clips.further:
-        further = {clip.clip_id for clip in clips.further}
-        found = replace(found, further=tuple(clip for clip in found.unlabelled if clip.clip_id in further))
+        further = set(clips.further)
+        found = replace(found, further=tuple(clip for clip in found.unlabelled if clip in further))
     if not clips.teaching:
         return found
     held_out = {clip.group for clip in found.test}

@@ -153,6 +153,11 @@ class Recipe(Settings):
                 "scenes is there, but only a multi-label tree that decides over time learns from onsets and offsets: "
                 "remove it, or set taxonomy.task to multi and model.time_pooling to such as {exponent: 4.0}"
             )
+        if self.consistency and self.consistency.further_share and not self.data.unlabelled_sources:
+            raise ValueError(
+                "consistency.further_share is there, but it is a share of data.unlabelled_sources, of which there are "
+                "none: name some, or remove it"
+            )
         if self.pretrain and self.start_from:
             raise ValueError(
                 "pretrain and start_from exclude each other: weights that were trained need no pretraining"

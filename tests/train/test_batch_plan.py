@@ -12,7 +12,7 @@ from aed.data.frames import FrameStore
 from aed.train.batch_plan import plan_batches
 from aed.train.dataset import fold_clips
 from aed.train.labels import clip_targets, recipe_taxonomy, silence_untold
-from tests.tiny_corpus import MULTI_LABEL, tiny_recipe, write_audioset
+from tests.tiny_corpus import MULTI_LABEL, tiny_recipe, write_audioset, write_corpus
 
 
 def test_a_node_that_no_clip_tells_of_is_absent_and_no_other_is(multi_label_manifest: Path) -> None:
@@ -44,6 +44,19 @@ def test_teaching_sources_have_their_share_and_leave_one_row(
     own = {tuple(row) for step in range(20) for row in batches[step].targets[: 4 - others].numpy()}
     assert taught_beside == {tuple(row) for row in beside}
     assert own == {tuple(row) for row in clip_targets(recipe, taxonomy, clips.labelled)}
+
+
+@pytest.mark.parametrize(("share", "foreign"), [("null", 2), ("0.01", 1), ("0.5", 2), ("0.99", 3)])
+def test_further_sources_have_their_share_and_leave_one_row(share: str, foreign: int, manifest: Path) -> None:
+    further = write_corpus(manifest.parent / "further")
+    settings = (f"data.unlabelled_sources=['csv:{further}']", f"consistency.further_share={share}")
+    recipe = tiny_recipe(manifest, *settings, "consistency.batch_size=4")
+    taxonomy, clips = recipe_taxonomy(recipe, None), fold_clips(recipe, 1, None)
+    assert clips.further
+    store = FrameStore.open(clips.training, recipe.model.features, recipe.augment.waveform)
+    batch = plan_batches(recipe, taxonomy, clips, store, 50, Fabric(accelerator="cpu", devices=1))[0]
+    assert batch.foreign.tolist() == [False] * (4 - foreign) + [True] * foreign
+    assert len(batch.weak) == len(batch.strong) == 4
 
 
 def test_what_another_kind_of_label_tells_of_is_not_silenced() -> None:

@@ -73,6 +73,9 @@ def test_further_sources_teach_without_labels_and_without_held_out_content(tmp_p
     held_out = {clip.group for clip in clips.test}
     assert not held_out & {clip.group for clip in clips.unlabelled}
     assert len(clips.unlabelled) == 6 + 9
+    assert {clip.path.parent for clip in clips.further} == {further.parent}
+    assert len(clips.further) == 9
+    assert set(clips.further) < set(clips.unlabelled)
     assert len(clips.left_out) == 3
     assert len(clips.labelled) == 6
     assert all(clip.path.parent == manifest.parent for clip in clips.labelled)

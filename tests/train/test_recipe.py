@@ -157,6 +157,12 @@ def test_what_is_for_single_labels(setting: str, path: Path) -> None:
     load_recipe(path, settings)
 
 
+def test_a_share_of_further_sources_needs_some(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"further_share is there, .* of which there are none"):
+        load_recipe(path, ["consistency.further_share=0.25"])
+    load_recipe(path, ["consistency.further_share=0.25", "data.unlabelled_sources=[sesa]"])
+
+
 @pytest.mark.parametrize("setting", ["data.teaching_sources=[sesa]", "data.teaching_share=0.25"])
 def test_sources_that_teach_have_a_share(setting: str, path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.teaching_sources and data\.teaching_share belong together"):
