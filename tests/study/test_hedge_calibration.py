@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aed.detect.calibration import HedgeCalibration, read_calibration
-from aed.errors import DataError, ModelError
+from aed.errors import ConfigError, DataError, ModelError
 from aed.study.hedge_calibration import (
     calibrate_model,
     calibrated_threshold,
@@ -101,7 +101,7 @@ def test_a_promise_that_only_silence_keeps_is_refused(tmp_path: Path) -> None:
 
 
 def test_thresholds_are_probabilities() -> None:
-    with pytest.raises(ValueError, match="min_probability"):
+    with pytest.raises(ConfigError, match="min_probability"):
         HedgeCalibration(
             weights="",
             temperatures=(1.0,),
