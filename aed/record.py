@@ -30,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 converted = msgspec.convert(msgspec.to_builtins(value, enc_hook=_plain), form)
             except msgspec.ValidationError as error:
                 raise ConfigError(f"{name} = {value!r}: {error}") from error
-            if isinstance(converted, float) and not math.isfinite(converted):
+            if not _is_finite(converted):
                 raise ConfigError(f"{name} = {value!r}: expected a finite number")
             msgspec.structs.force_setattr(self, name, converted)
 
@@ -70,6 +70,15 @@ def parse_record(content: bytes | str, form: type[_Form]) -> _Form:
 @cache
 def _forms(record: type[Record]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.type) for field in msgspec.structs.fields(record))
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether no number in a value is infinite or nan."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _plain(value: Any) -> Any:

@@ -43,6 +43,8 @@ def test_values_become_what_the_field_holds() -> None:
         ({"seconds": object()}, "got `object`"),
         ({"seconds": float("inf")}, "expected a finite number"),
         ({"seconds": float("nan")}, "Expected `float` >= 0.0"),
+        ({"numbers": (1.0, float("-inf"))}, "expected a finite number"),
+        ({"of_node": {"a": float("inf")}}, "expected a finite number"),
         ({"count": 0.5}, "count = 0.5"),
         ({"of_node": {"a": -1.0}}, ">= 0.0"),
         ({"format": 2}, "format = 2"),

@@ -113,11 +113,11 @@ def _teaching_batch_size(recipe: Recipe, teaching: int) -> int:
 
 def _further_batch_size(recipe: Recipe, own: int, further: int) -> int:
     """Clips of the further sources among the unlabelled ones of a step: their share, but one at least of either."""
+    batch = unlabelled_batch_size(recipe, own + further)
     if recipe.consistency is None or not own or not further:
-        return recipe.consistency.batch_size if recipe.consistency and further else 0
-    share = recipe.consistency.further_share
-    batch = recipe.consistency.batch_size
-    return min(max(1, round((further / (own + further) if share is None else share) * batch)), batch - 1)
+        return batch if further else 0
+    share = recipe.consistency.further_share or further / (own + further)
+    return min(max(1, round(share * batch)), batch - 1)
 
 
 def _check_shares(sizes: tuple[int, int, int], processes: int) -> None:
